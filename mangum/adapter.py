@@ -1,0 +1,219 @@
+"""The adapter: an event and a context in, the result that AWS expects out."""
+
+from __future__ import annotations
+
+import warnings
+
+from mangum import options
+from mangum.exceptions import ConfigurationError, InferenceError, RequestError
+from mangum.handlers import DETECTION, PassThrough
+from mangum.handlers._sources import describe
+from mangum.handlers.passthrough import is_reserved
+from mangum.options import DEFAULT_TEXT_MIME_TYPES
+from mangum.protocols.http import HTTPCycle, text_response
+from mangum.protocols.lifespan import EnvironmentLifespan, LifespanCycle, LifespanCycleState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+    from typing import Any
+
+    from mangum.types import (
+        ASGI,
+        Edition,
+        LambdaConfig,
+        LambdaContext,
+        LambdaEvent,
+        LambdaHandler,
+        LifespanMode,
+        LifespanScope,
+        Response,
+        Scope,
+    )
+
+__all__ = ["DEFAULT_TEXT_MIME_TYPES", "Mangum"]
+
+
+class Mangum:
+    """Runs an ASGI application on AWS Lambda: `handler = Mangum(app)`.
+
+    * **app**: the ASGI 3 application.
+    * **lifespan**: `"auto"` runs the application's lifespan if it has one, `"on"` insists on it, `"off"` leaves it out.
+    * **api_gateway_base_path**: the prefix under which the function is mapped, `"/api"`. The classic edition strips it from
+      the path; the 2026 edition names it in `root_path`.
+    * **custom_handlers**: handler classes that are asked before the built-in ones.
+    * **text_mime_types**: media types whose bodies are sent as text. A prefix, or a suffix if it begins with a plus. It
+      replaces the defaults in the classic edition and adds to them in 2026.
+    * **exclude_headers**: response headers to leave out.
+    * **edition**: `"classic"` behaves as mangum 0.22 does, `"2026"` is what a new project should use.
+    * **lifespan_scope**: `"invocation"` starts and shuts down for each event, `"environment"` starts once and keeps it. By
+      default the edition decides: `"invocation"` in classic, `"environment"` in 2026.
+    * **extra_text_mime_types**: media types to add to the ones in force, in either edition.
+    * **raise_exceptions**: lets the application's exceptions reach Lambda instead of answering 500.
+    * **forwarded_host**: the request header to take for the public host, `"x-forwarded-host"`. Only where a proxy sets it.
+    * **root_path**: the prefix under which clients see the application, `"/prod"`; it is in `path` too.
+    * **events_path**: where events that are not requests are sent, as `POST` with a JSON body; without it they are errors.
+    * **loop_factory**: makes the event loop, `uvloop.new_event_loop`; by default asyncio's current or a new one serves.
+
+    Raises `ConfigurationError` for a wrong value or an unknown option.
+    """
+
+    def __init__(
+        self,
+        app: ASGI,
+        lifespan: LifespanMode = "auto",
+        api_gateway_base_path: str | None = "/",
+        custom_handlers: list[type[LambdaHandler]] | None = None,
+        text_mime_types: list[str] | None = None,
+        exclude_headers: list[str] | None = None,
+        *,
+        edition: Edition = "classic",
+        lifespan_scope: LifespanScope | None = None,
+        extra_text_mime_types: list[str] | None = None,
+        raise_exceptions: bool = False,
+        forwarded_host: str | None = None,
+        root_path: str | None = None,
+        events_path: str | None = None,
+        loop_factory: Callable[[], AbstractEventLoop] | None = None,
+        **older: Any,
+    ) -> None:
+        if older:
+            text_mime_types = _take_older(older, text_mime_types)
+        lifespan_scope = lifespan_scope or options.EDITION_DEFAULTS["lifespan_scope"].get(edition)
+        options.check(locals())
+
+        self.app = app
+        self.lifespan = lifespan
+        self.lifespan_scope = lifespan_scope
+        self.custom_handlers = custom_handlers or []
+        self.raise_exceptions = raise_exceptions
+        self.loop_factory = loop_factory
+        self.config: LambdaConfig = {
+            "api_gateway_base_path": api_gateway_base_path or "/",
+            "text_mime_types": options.text_mime_types(edition, text_mime_types, extra_text_mime_types),
+            "exclude_headers": [header.lower() for header in exclude_headers or ()],
+            "edition": edition,
+            "forwarded_host": forwarded_host,
+            "root_path": root_path,
+            "events_path": events_path,
+        }
+        self._environment = EnvironmentLifespan()
+        self._lifespan_unsupported = False
+        self.__name__ = type(self).__name__  # what decorators that wrap a function look for
+
+        from mangum.protocols import loop  # imports asyncio, in the phase where Lambda gives a full core
+
+        loop.provide_in_thread()
+        self._run = loop.run
+
+    def __call__(self, event: LambdaEvent, context: LambdaContext) -> Any:
+        """The Lambda handler. Raises `InferenceError` or `MalformedEvent` for an event that it can't serve, `EventLoopRunning`
+        where a loop runs already."""
+        handler, scope, body = self._read(event, context)
+        if scope is None:
+            return handler(body)
+        return handler(self._run(self._respond(scope, body), self.loop_factory))
+
+    async def asgi(self, event: LambdaEvent, context: LambdaContext) -> Any:
+        """The same call, for code that runs an event loop already."""
+        handler, scope, body = self._read(event, context)
+        if scope is None:
+            return handler(body)
+        return handler(await self._respond(scope, body))
+
+    def infer(self, event: LambdaEvent, context: LambdaContext) -> LambdaHandler:
+        """The handler of the event. Raises `InferenceError` if there is none."""
+        config = self.config
+        for handler in self.custom_handlers:
+            if handler.infer(event, context, config):
+                return handler(event, context, config)
+        if isinstance(event, dict):
+            for handler in DETECTION:
+                if handler.infer(event, context, config):
+                    return handler(event, context, config)
+        elif config["events_path"]:
+            return PassThrough(event, context, config)
+        raise InferenceError(
+            f"The adapter was unable to infer a handler to use for the event. {describe(event)} "
+            "If it is meant for the application, set `events_path`; if it is a request, check that it is what the source sends."
+        )
+
+    def startup(self) -> None:
+        """Start the application now: before a snapshot, with provisioned concurrency, in a test. Later events find it started,
+        whatever `lifespan_scope` says. Raises `LifespanFailure`; `ConfigurationError` if `lifespan` is `"off"`."""
+        if self.lifespan == "off":
+            raise ConfigurationError('There is nothing to start: `lifespan` is "off".')
+        self._run(self._start(), self.loop_factory)
+
+    def shutdown(self) -> None:
+        """Shut down what `startup()` or the first event started. Raises `LifespanFailure`."""
+        self._run(self._environment.shutdown(), self.loop_factory)
+
+    def _read(self, event: LambdaEvent, context: LambdaContext) -> tuple[LambdaHandler, Scope | None, Any]:
+        """The handler, the scope and the body; or the handler, `None` and the answer to a request that is not served."""
+        handler = self.infer(event, context)
+        try:
+            scope, body = handler.scope, handler.body
+        except RequestError as exc:
+            return handler, None, text_response(exc.status, exc.reason)
+        if self.config["events_path"] and not isinstance(handler, PassThrough) and is_reserved(scope["path"], self.config):
+            return handler, None, text_response(404, "Not Found")
+        return handler, scope, body
+
+    async def _respond(self, scope: Scope, body: bytes) -> Response:
+        """Run the application, within its lifespan if it has one."""
+        cycle = HTTPCycle(scope, body, self.raise_exceptions)
+        if self.lifespan == "off":
+            await cycle.run(self.app)
+        elif self._lifespan_unsupported:
+            scope["state"] = {}
+            await cycle.run(self.app)
+        elif self.lifespan_scope == "environment" or self._environment.started:
+            lifespan = await self._start()
+            scope["state"] = lifespan.lifespan_state.copy()
+            await cycle.run(self.app)
+        else:
+            lifespan = self._new_lifespan()
+            await lifespan.startup()
+            self._remember(lifespan)
+            scope["state"] = lifespan.lifespan_state.copy()
+            try:
+                await cycle.run(self.app)
+            finally:
+                await lifespan.shutdown()
+        return cycle.response
+
+    async def _start(self) -> LifespanCycle:
+        """The lifespan of the environment, started if it is not yet."""
+        lifespan = self._environment.cycle
+        if lifespan is None or not lifespan.started:
+            lifespan = await self._environment.startup(self._new_lifespan())
+            self._remember(lifespan)
+            if lifespan.started:
+                from mangum.protocols.termination import shut_down_on_sigterm
+
+                shut_down_on_sigterm(self)
+        return lifespan
+
+    def _new_lifespan(self) -> LifespanCycle:
+        return LifespanCycle(self.app, self.lifespan, strict=self.config["edition"] != "classic")
+
+    def _remember(self, lifespan: LifespanCycle) -> None:
+        """An application without lifespan is not asked again, unless `"on"` insists."""
+        self._lifespan_unsupported = self.lifespan == "auto" and lifespan.state is LifespanCycleState.UNSUPPORTED
+
+
+def _take_older(older: dict[str, Any], text_mime_types: list[str] | None) -> list[str] | None:
+    """The options of older versions, each with a warning; returns the `text_mime_types` to use."""
+    options.reject_unknown(older, Mangum)
+    for name in older:
+        warnings.warn(f"`{name}` is deprecated: {options.SUCCESSORS[name]}.", DeprecationWarning, stacklevel=3)
+    if "log_level" in older:
+        options.set_log_level(older["log_level"])
+    if "TEXT_MIME_TYPES" not in older:
+        return text_mime_types
+    if text_mime_types is not None:
+        raise ConfigurationError("Invalid argument supplied for `TEXT_MIME_TYPES`: `text_mime_types` is given as well.")
+    types: list[str] | None = older["TEXT_MIME_TYPES"]
+    return types

@@ -1,0 +1,213 @@
+"""API Gateway: REST APIs, HTTP APIs with either payload, and Lambda function URLs.
+
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html,
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
+https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+"""
+
+from __future__ import annotations
+
+from mangum._speedups import (
+    decode_path,
+    encode_headers,
+    encode_multi_value_headers,
+    encode_query_string,
+    fold_headers,
+    split_headers,
+)
+from mangum.handlers._base import LIST, MAP, OBJECT, TEXT, Handler
+from mangum.handlers._request import build_scope, strip_prefix
+from mangum.handlers._response import read_response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
+
+__all__ = ["APIGateway", "HTTPGateway"]
+
+MAX_HTTP_API_HEADER_BYTES = 10_240
+"""Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""
+
+
+class APIGateway(Handler):
+    """A REST API, and the payload 1.0 of an HTTP API, which is the same in all but the limit of headers."""
+
+    source = "a REST API"
+    fields = {
+        "httpMethod": TEXT,
+        "path": TEXT,
+        "headers": MAP,
+        "multiValueHeaders": MAP,
+        "queryStringParameters": MAP,
+        "multiValueQueryStringParameters": MAP,
+        "body": TEXT,
+        "requestContext": OBJECT,
+        "requestContext.path": TEXT,
+        "requestContext.stage": TEXT,
+        "requestContext.domainName": TEXT,
+        "requestContext.identity": OBJECT,
+        "requestContext.identity.sourceIp": TEXT,
+    }
+    required = ("httpMethod",)
+
+    @classmethod
+    def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
+        return bool(event.get("httpMethod")) and isinstance(event.get("requestContext"), dict)
+
+    @property
+    def max_header_bytes(self) -> int | None:  # type: ignore[override]
+        return MAX_HTTP_API_HEADER_BYTES if self.event.get("version") == "1.0" else None
+
+    def read_scope(self) -> Scope:
+        event = self.event
+        request_context = event["requestContext"]
+        identity = request_context.get("identity") or {}
+        path = event.get("path") or "/"
+        stage = ""
+        if self.modern:
+            stage, path = _split_client_path(path, request_context)
+        headers, texts = encode_multi_value_headers(
+            event.get("headers"), event.get("multiValueHeaders"), split=self.modern
+        )
+        return build_scope(
+            event,
+            self.context,
+            self.config,
+            method=event["httpMethod"],
+            headers=headers,
+            texts=texts,
+            path=decode_path(path),
+            raw_path=path,
+            stage=stage,
+            query_string=encode_query_string(
+                event.get("multiValueQueryStringParameters") or event.get("queryStringParameters")
+            ),
+            client_ip=identity.get("sourceIp"),
+            protocol=request_context.get("protocol"),
+            client_certificate=identity.get("clientCert"),
+        )
+
+    def write_result(self, response: Response) -> dict[str, Any]:
+        texts, body, is_base64 = read_response(response, self.config)
+        headers, multi_value_headers = split_headers(texts)
+        return {
+            "statusCode": response["status"],
+            "headers": headers,
+            "multiValueHeaders": multi_value_headers,
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
+
+
+class HTTPGateway(Handler):
+    """The payload 2.0 of an HTTP API, and a function URL. Payload 1.0 is passed on to `APIGateway`."""
+
+    source = "an HTTP API or function URL"
+    fields = {
+        "rawPath": TEXT,
+        "rawQueryString": TEXT,
+        "headers": MAP,
+        "cookies": LIST,
+        "body": TEXT,
+        "requestContext": OBJECT,
+        "requestContext.domainName": TEXT,
+        "requestContext.stage": TEXT,
+        "requestContext.http": OBJECT,
+        "requestContext.http.method": TEXT,
+        "requestContext.http.path": TEXT,
+        "requestContext.http.sourceIp": TEXT,
+    }
+    required = ("requestContext.http.method",)
+
+    def __init__(self, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> None:
+        super().__init__(event, context, config)
+        self._version_1 = APIGateway(event, context, config) if event.get("version") == "1.0" else None
+
+    @classmethod
+    def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
+        request_context = event.get("requestContext")
+        return (
+            event.get("version") == "2.0"
+            and isinstance(request_context, dict)
+            and isinstance(request_context.get("http"), dict)
+        )
+
+    @property
+    def max_header_bytes(self) -> int | None:  # type: ignore[override]
+        return None if _is_function_url(self.event["requestContext"]) else MAX_HTTP_API_HEADER_BYTES
+
+    def read_scope(self) -> Scope:
+        if self._version_1:
+            return self._version_1.read_scope()
+        event = self.event
+        request_context = event["requestContext"]
+        http = request_context["http"]
+        path = raw_path = event.get("rawPath")
+        if path is None:
+            path = http.get("path") or "/"
+        elif _is_function_url(request_context):
+            path = decode_path(path)
+        stage = ""
+        if self.modern and request_context.get("stage") not in (None, "$default"):
+            stage, path, raw_path = _split_stage(path, raw_path, request_context["stage"])
+        headers, texts = encode_headers(event.get("headers"), event.get("cookies"))
+        return build_scope(
+            event,
+            self.context,
+            self.config,
+            method=http["method"],
+            headers=headers,
+            texts=texts,
+            path=path.encode("utf-8", "replace").decode() if not path.isascii() else path,
+            raw_path=raw_path if _is_function_url(request_context) else None,
+            stage=stage,
+            query_string=(event.get("rawQueryString") or "").encode("utf-8", "replace"),
+            client_ip=http.get("sourceIp"),
+            protocol=http.get("protocol"),
+            client_certificate=(request_context.get("authentication") or {}).get("clientCert"),
+            tls_headers=_is_function_url(request_context),
+        )
+
+    def write_result(self, response: Response) -> dict[str, Any]:
+        if self._version_1:
+            return self._version_1.write_result(response)
+        default_content_type = "" if self.modern else "application/json"
+        texts, body, is_base64 = read_response(response, self.config, default_content_type)
+        headers, cookies = fold_headers(texts)
+        result: dict[str, Any] = {"statusCode": response["status"], "body": body, "isBase64Encoded": is_base64}
+        if headers:
+            result["headers"] = headers
+        if cookies:
+            result["cookies"] = cookies
+        return result
+
+
+def _is_function_url(request_context: dict[str, Any]) -> bool:
+    return ".lambda-url." in (request_context.get("domainName") or "")
+
+
+def _split_client_path(path: str, request_context: dict[str, Any]) -> tuple[str, str]:
+    """The stage, if the client's path begins with it, and the path behind it; `("", path)` if not.
+
+    A REST API names the client's path beside its own, `/prod/items` and `/items`. An HTTP API with payload 1.0 on its default
+    domain has the stage in both.
+    """
+    stage = f"/{request_context.get('stage')}"
+    client_path = request_context.get("path") or ""
+    rest = strip_prefix(client_path, stage)
+    if rest is None:
+        return "", path
+    if client_path != path:
+        return stage, path
+    return (stage, rest) if ".execute-api." in (request_context.get("domainName") or "") else ("", path)
+
+
+def _split_stage(path: str, raw_path: str | None, stage: str) -> tuple[str, str, str | None]:
+    """The stage taken off a path that begins with it: what is left may be empty."""
+    prefix = f"/{stage}"
+    rest = strip_prefix(path, prefix)
+    if rest is None:
+        return "", path, raw_path
+    return prefix, rest, None if raw_path is None else strip_prefix(raw_path, prefix)

@@ -1,0 +1,118 @@
+"""Any event that is not a request, as `POST events_path` with the event as a JSON body."""
+
+from __future__ import annotations
+
+from mangum._speedups import decode_path
+from mangum.exceptions import EventError, MalformedEvent
+from mangum.handlers._base import Handler
+from mangum.handlers._request import build_scope, clean_prefix
+from mangum.handlers._sources import source_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
+
+UNROUTED = (404, 405)
+"""The statuses which say that no route of the application took the event."""
+
+
+class PassThrough(Handler):
+    """An event of a queue, a schedule, a stream, … The application's JSON answer is the function's result.
+
+    A status of 500 or more raises `EventError`, so that the service delivers the event again; so do 404 and 405, which say that
+    nothing took it. Any other status is a success: an application that answers 400 does not want the event again.
+    """
+
+    source = "an event source"
+
+    @classmethod
+    def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
+        return bool(config.get("events_path"))
+
+    def read_scope(self) -> Scope:
+        event_source = source_of(self.event)
+        texts = {
+            "host": "mangum",
+            "content-type": "application/json",
+            "content-length": str(len(self.body)),
+        }
+        scope = build_scope(
+            self.event,
+            self.context,
+            {**self.config, "api_gateway_base_path": "/"},
+            method="POST",
+            headers=[[name.encode(), value.encode()] for name, value in texts.items()],
+            texts=texts,
+            path=str(self.config["events_path"]),
+            query_string=b"",
+            client_ip=None,
+        )
+        scope["aws.event_source"] = event_source
+        return scope
+
+    def read_body(self) -> bytes:
+        import json
+
+        try:
+            return json.dumps(self.event).encode()
+        except (TypeError, ValueError, RecursionError):
+            pass
+        raise MalformedEvent("The event can't be written as JSON for `events_path`.")
+
+    def __call__(self, response: Response) -> Any:
+        """The function's result: a JSON answer's value, a text's text, `None` for no body. Raises `EventError`."""
+        import json
+
+        status = response["status"]
+        if status >= 500 or status in UNROUTED:
+            raise EventError(f"The application answered {status} to {self._named}.")
+        body = response["body"]
+        if not body:
+            return None
+        try:
+            text = body.decode()
+            return json.loads(text) if self._is_json(response) else text
+        except ValueError:
+            pass
+        raise EventError(f"The application's answer to {self._named} is neither JSON nor text.")
+
+    @property
+    def _named(self) -> str:
+        return f"the event of {source_of(self.event) or 'an unknown source'} at {self.config['events_path']}"
+
+    def _is_json(self, response: Response) -> bool:
+        for name, value in response["headers"]:
+            if name.lower() == b"content-type":
+                media_type = value.partition(b";")[0].strip().lower()
+                return media_type == b"application/json" or media_type.endswith(b"+json")
+        return False
+
+
+def is_reserved(path: str, config: LambdaConfig) -> bool:
+    """Whether the path of a request is `events_path`, however it is spelled: encoded once more, with doubled slashes, dots or a
+    trailing slash, with or without the base path and `root_path`."""
+    reserved = _normal(str(config["events_path"]))
+    seen = ""
+    while path != seen:
+        seen = path
+        path = _normal(path)
+        if path == reserved or any(
+            path == prefix + reserved
+            for prefix in (clean_prefix(config["api_gateway_base_path"]), clean_prefix(config.get("root_path")))
+        ):
+            return True
+        path = decode_path(path)
+    return False
+
+
+def _normal(path: str) -> str:
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "/" + "/".join(segments)
+

@@ -1,0 +1,222 @@
+"""The ASGI `lifespan` connection: one run of it, and one that lasts as long as the process. Knows no AWS."""
+
+from __future__ import annotations
+
+import logging
+
+from mangum.exceptions import LifespanFailure, LifespanUnsupported, UnexpectedMessage
+from mangum.protocols.states import LIFESPAN, RECEIVE, LifespanCycleState, unexpected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future, Task
+    from types import TracebackType
+    from typing import Any, NoReturn
+
+    from mangum.types import ASGI, LifespanMode, Message
+
+__all__ = ["EnvironmentLifespan", "LifespanCycle", "LifespanCycleState"]
+
+logger = logging.getLogger("mangum.lifespan")
+
+_ENDED = (LifespanCycleState.COMPLETE, LifespanCycleState.FAILED, LifespanCycleState.UNSUPPORTED)
+
+
+class LifespanCycle:
+    """Starts an application, and shuts it down: `await startup()`, `await shutdown()`, or as a `with` block that drives the loop.
+
+    `lifespan_state` is what the application put into `scope["state"]`. Both methods raise `LifespanFailure` for a failure that
+    the application reports, and for a message that the protocol does not know. An exception of the application is logged, and
+    kept in `exception`; `strict` makes that, and an application without lifespan where `lifespan` is `"on"`, a `LifespanFailure`
+    of the startup, and takes a failed shutdown for a log line, as the answer is there already.
+    """
+
+    def __init__(self, app: ASGI, lifespan: LifespanMode, strict: bool = False) -> None:
+        self.app = app
+        self.lifespan = lifespan
+        self.strict = strict
+        self.state = LifespanCycleState.CONNECTING
+        self.exception: BaseException | None = None
+        self.lifespan_state: dict[str, Any] = {}
+        self.loop: AbstractEventLoop | None = None
+        self._task: Task[None] | None = None
+        self._settled: Future[None] | None = None  # pending while startup() or shutdown() waits for the application
+        self._receivers: list[Future[None]] = []
+        self._shutting_down = False
+
+    def __enter__(self) -> None:
+        from mangum.protocols.loop import run
+
+        run(self.startup())
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        from mangum.protocols.loop import run
+
+        run(self.shutdown())
+
+    @property
+    def started(self) -> bool:
+        """Whether the application has started, has not been shut down, and its loop still exists."""
+        return self.state is LifespanCycleState.READY and self.loop is not None and not self.loop.is_closed()
+
+    async def startup(self) -> None:
+        """Call the application and wait until it has started, failed, or shown that it knows no lifespan."""
+        from asyncio import get_running_loop
+
+        logger.debug("Waiting for application startup.")
+        self.loop = get_running_loop()
+        self._settled = self.loop.create_future()
+        self._task = self.loop.create_task(self.run())
+        # Lambda ends the process without a word; a task that waits for the shutdown then is no mistake
+        self._task._log_destroy_pending = False  # type: ignore[attr-defined]
+        await self._settled
+        if self.state is LifespanCycleState.READY:
+            logger.debug("Application startup complete.")
+            return
+        self._end_task()
+        if self.state is LifespanCycleState.FAILED:
+            raise LifespanFailure(str(self.exception)) from self.exception
+        if self.lifespan == "on" and self.strict:
+            reason = repr(self.exception) if self.exception else "the application does not support it"
+            raise LifespanFailure(f"Lifespan is 'on', but startup did not complete: {reason}") from self.exception
+        if self.state is LifespanCycleState.UNSUPPORTED:
+            level = logging.ERROR if self.lifespan == "on" else logging.DEBUG
+            logger.log(level, "ASGI 'lifespan' protocol appears unsupported.")
+
+    async def shutdown(self) -> None:
+        """Tell the application to shut down and wait until its code has ended; nothing happens if it never started."""
+        from asyncio import get_running_loop
+
+        task = self._task
+        if task is None:
+            return
+        if not task.done():
+            logger.debug("Waiting for application shutdown.")
+            self._shutting_down = True
+            self._settled = get_running_loop().create_future()
+            self._wake_receivers()
+            await self._settled
+            self._end_task()
+        if self.state is LifespanCycleState.FAILED:
+            if not self.strict:
+                raise LifespanFailure(str(self.exception)) from self.exception
+            logger.error("%s", self.exception)
+
+    async def run(self) -> None:
+        """Call the application with the `lifespan` scope."""
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.lifespan_state}
+        try:
+            await self.app(scope, self.receive, self.send)
+        except LifespanUnsupported:
+            pass
+        except Exception as exc:
+            self._note(exc)
+        finally:
+            if self.state is LifespanCycleState.CONNECTING:
+                self.state = LifespanCycleState.UNSUPPORTED
+            self._settle()
+
+    async def receive(self) -> Message:
+        """`lifespan.startup`, then `lifespan.shutdown` when it is time; after that there is nothing more to come."""
+        if self.state is LifespanCycleState.CONNECTING:
+            self.state = LIFESPAN[self.state][RECEIVE]
+            return {"type": "lifespan.startup"}
+        while not (self._shutting_down and self.state is LifespanCycleState.READY):
+            if self.state in _ENDED:
+                self._settle()
+            await self._wait()
+        self.state = LIFESPAN[self.state][RECEIVE]
+        return {"type": "lifespan.shutdown"}
+
+    async def send(self, message: Message) -> None:
+        """Take the application's word. Raises `LifespanUnsupported`, `LifespanFailure` or `UnexpectedMessage` into it."""
+        message_type: Any = message.get("type") if hasattr(message, "get") else type(message).__name__
+        logger.debug("%s: '%s' event received from application.", self.state, message_type)
+        if self.state is LifespanCycleState.CONNECTING:
+            self.state = LifespanCycleState.UNSUPPORTED
+            raise LifespanUnsupported("Lifespan protocol appears unsupported.")
+        target = LIFESPAN[self.state].get(message_type) if isinstance(message_type, str) else None
+        if target is None or message_type == RECEIVE:
+            self._fail(UnexpectedMessage(unexpected(message_type, self.state, LIFESPAN[self.state])))
+        elif target is LifespanCycleState.FAILED:
+            self._fail(LifespanFailure(f"Lifespan {self.state.name.lower()} failure. {message.get('message', '')}"))
+        self.state = target
+        if target is LifespanCycleState.READY:
+            self._settle()
+
+    def _fail(self, error: Exception) -> NoReturn:
+        self.state = LifespanCycleState.FAILED
+        self.exception = error
+        raise error
+
+    def _note(self, exc: Exception) -> None:
+        if exc is self.exception:  # raised by send(), told by startup() or shutdown()
+            return
+        if self.state is LifespanCycleState.CONNECTING:
+            logger.debug("The application raised at the lifespan scope: %s", type(exc).__name__)
+        else:
+            logger.error("Exception in 'lifespan' protocol.", exc_info=exc)
+        if self.exception is None:
+            self.exception = exc
+
+    def _end_task(self) -> None:
+        """End an application that asks for one more message although none will come."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+    def _settle(self) -> None:
+        if self._settled is not None and not self._settled.done():
+            self._settled.set_result(None)
+
+    async def _wait(self) -> None:
+        from asyncio import get_running_loop
+
+        receiver = get_running_loop().create_future()
+        self._receivers.append(receiver)
+        await receiver
+
+    def _wake_receivers(self) -> None:
+        receivers, self._receivers = self._receivers, []
+        for receiver in receivers:
+            if not receiver.done():
+                receiver.set_result(None)
+
+
+class EnvironmentLifespan:
+    """One lifespan for the life of the process: started before the first request, or by hand.
+
+    A startup that failed is tried again by the next request; one whose loop was closed is started anew.
+    """
+
+    def __init__(self) -> None:
+        self.cycle: LifespanCycle | None = None
+        self._starting: Future[None] | None = None
+
+    @property
+    def started(self) -> bool:
+        return self.cycle is not None and self.cycle.started
+
+    async def startup(self, cycle: LifespanCycle) -> LifespanCycle:
+        """Start `cycle`, unless another one has started or is just starting; returns the one that counts."""
+        from asyncio import get_running_loop, shield
+
+        while self._starting is not None:
+            await shield(self._starting)
+        if self.cycle is not None and self.cycle.started:
+            return self.cycle
+        self._starting = starting = get_running_loop().create_future()
+        try:
+            await cycle.startup()
+            self.cycle = cycle
+        finally:
+            self._starting = None
+            starting.set_result(None)
+        return cycle
+
+    async def shutdown(self) -> None:
+        """Shut down what was started; nothing happens otherwise."""
+        cycle, self.cycle = self.cycle, None
+        if cycle is not None and cycle.loop is not None and not cycle.loop.is_closed():
+            await cycle.shutdown()

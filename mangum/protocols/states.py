@@ -1,0 +1,88 @@
+"""Every state of the ASGI cycles and every move between them, as data. Knows no asyncio and no I/O.
+
+A table maps each state to the inputs that are allowed in it, and each input to the state that follows. Inputs are the types
+of the application's messages, and `RECEIVE` where asking for a message is itself a move.
+"""
+
+from __future__ import annotations
+
+import enum
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class HTTPCycleState(enum.Enum):
+    """The state of an ASGI `http` connection."""
+
+    REQUEST = enum.auto()
+    """The application runs and has not begun to answer."""
+    RESPONSE = enum.auto()
+    """`http.response.start` has come; chunks of the body may follow."""
+    COMPLETE = enum.auto()
+    """The last chunk has come; the application may still run, but can't add to the answer."""
+
+    __hash__ = object.__hash__  # by identity: Enum's own, in Python, is slow for a table that each message consults
+
+
+RESPONSE_START = "http.response.start"
+RESPONSE_BODY = "http.response.body"
+MORE_BODY = "http.response.body (more_body)"
+"""`http.response.body` with a true `more_body`."""
+
+HTTP: dict[HTTPCycleState, dict[str, HTTPCycleState]] = {
+    HTTPCycleState.REQUEST: {RESPONSE_START: HTTPCycleState.RESPONSE},
+    HTTPCycleState.RESPONSE: {MORE_BODY: HTTPCycleState.RESPONSE, RESPONSE_BODY: HTTPCycleState.COMPLETE},
+    HTTPCycleState.COMPLETE: {},
+}
+
+
+class LifespanCycleState(enum.Enum):
+    """The state of an ASGI `lifespan` connection."""
+
+    CONNECTING = enum.auto()
+    """The application has been called and has not asked for a message yet."""
+    STARTUP = enum.auto()
+    """`lifespan.startup` has been delivered."""
+    READY = enum.auto()
+    """The application has started."""
+    SHUTDOWN = enum.auto()
+    """`lifespan.shutdown` has been delivered."""
+    COMPLETE = enum.auto()
+    """The application has shut down; its code after that message may still run."""
+    FAILED = enum.auto()
+    """The application reported a failure, or sent what this protocol does not know."""
+    UNSUPPORTED = enum.auto()
+    """The application answered, raised or returned without asking for a message."""
+
+    __hash__ = object.__hash__
+
+
+RECEIVE = "receive()"
+STARTUP_COMPLETE = "lifespan.startup.complete"
+STARTUP_FAILED = "lifespan.startup.failed"
+SHUTDOWN_COMPLETE = "lifespan.shutdown.complete"
+SHUTDOWN_FAILED = "lifespan.shutdown.failed"
+
+LIFESPAN: dict[LifespanCycleState, dict[str, LifespanCycleState]] = {
+    LifespanCycleState.CONNECTING: {RECEIVE: LifespanCycleState.STARTUP},
+    LifespanCycleState.STARTUP: {
+        STARTUP_COMPLETE: LifespanCycleState.READY,
+        STARTUP_FAILED: LifespanCycleState.FAILED,
+    },
+    LifespanCycleState.READY: {RECEIVE: LifespanCycleState.SHUTDOWN},
+    LifespanCycleState.SHUTDOWN: {
+        SHUTDOWN_COMPLETE: LifespanCycleState.COMPLETE,
+        SHUTDOWN_FAILED: LifespanCycleState.FAILED,
+    },
+    LifespanCycleState.COMPLETE: {},
+    LifespanCycleState.FAILED: {},
+    LifespanCycleState.UNSUPPORTED: {},
+}
+
+
+def unexpected(message_type: object, state: enum.Enum, allowed: Iterable[str]) -> str:
+    """What to say of a message that the table does not allow."""
+    choices = ", ".join(f"'{name}'" for name in allowed if name != RECEIVE) or "none"
+    return f"Unexpected '{message_type}' in state {state.name}; allowed: {choices}."
