@@ -39,22 +39,29 @@ class Mangum:
     """Runs an ASGI application on AWS Lambda: `handler = Mangum(app)`.
 
     * **app**: the ASGI 3 application.
-    * **lifespan**: `"auto"` runs the application's lifespan if it has one, `"on"` insists on it, `"off"` leaves it out.
-    * **api_gateway_base_path**: the prefix under which the function is mapped, `"/api"`. The classic edition strips it from
-      the path; the 2026 edition names it in `root_path`.
+    * **lifespan**: `"auto"` runs the application's lifespan if it has one, `"on"` insists on it,
+      `"off"` leaves it out.
+    * **api_gateway_base_path**: the prefix under which the function is mapped, `"/api"`. The
+      classic edition strips it from the path; the 2026 edition names it in `root_path`.
     * **custom_handlers**: handler classes that are asked before the built-in ones.
-    * **text_mime_types**: media types whose bodies are sent as text. A prefix, or a suffix if it begins with a plus. It
-      replaces the defaults in the classic edition and adds to them in 2026.
+    * **text_mime_types**: media types whose bodies are sent as text. A prefix, or a suffix if it
+      begins with a plus. It replaces the defaults in the classic edition and adds to them in 2026.
     * **exclude_headers**: response headers to leave out.
-    * **edition**: `"classic"` behaves as mangum 0.22 does, `"2026"` is what a new project should use.
-    * **lifespan_scope**: `"invocation"` starts and shuts down for each event, `"environment"` starts once and keeps it. By
-      default the edition decides: `"invocation"` in classic, `"environment"` in 2026.
+    * **edition**: `"classic"` behaves as mangum 0.22 does, `"2026"` is what a new project should
+      use.
+    * **lifespan_scope**: `"invocation"` starts and shuts down for each event, `"environment"`
+      starts once and keeps it. By default the edition decides: `"invocation"` in classic,
+      `"environment"` in 2026.
     * **extra_text_mime_types**: media types to add to the ones in force, in either edition.
     * **raise_exceptions**: lets the application's exceptions reach Lambda instead of answering 500.
-    * **forwarded_host**: the request header to take for the public host, `"x-forwarded-host"`. Only where a proxy sets it.
-    * **root_path**: the prefix under which clients see the application, `"/prod"`; it is in `path` too.
-    * **events_path**: where events that are not requests are sent, as `POST` with a JSON body; without it they are errors.
-    * **loop_factory**: makes the event loop, `uvloop.new_event_loop`; by default asyncio's current or a new one serves.
+    * **forwarded_host**: the request header to take for the public host, `"x-forwarded-host"`. Only
+      where a proxy sets it.
+    * **root_path**: the prefix under which clients see the application, `"/prod"`; it is in `path`
+      too.
+    * **events_path**: where events that are not requests are sent, as `POST` with a JSON body;
+      without it they are errors.
+    * **loop_factory**: makes the event loop, `uvloop.new_event_loop`; by default asyncio's current
+      or a new one serves.
 
     Raises `ConfigurationError` for a wrong value or an unknown option.
     """
@@ -91,7 +98,9 @@ class Mangum:
         self.loop_factory = loop_factory
         self.config: LambdaConfig = {
             "api_gateway_base_path": api_gateway_base_path or "/",
-            "text_mime_types": options.text_mime_types(edition, text_mime_types, extra_text_mime_types),
+            "text_mime_types": options.text_mime_types(
+                edition, text_mime_types, extra_text_mime_types
+            ),
             "exclude_headers": [header.lower() for header in exclude_headers or ()],
             "edition": edition,
             "forwarded_host": forwarded_host,
@@ -102,14 +111,15 @@ class Mangum:
         self._lifespan_unsupported = False
         self.__name__ = type(self).__name__  # what decorators that wrap a function look for
 
-        from mangum.protocols import loop  # imports asyncio, in the phase where Lambda gives a full core
+        # imports asyncio, in the phase where Lambda gives a full core
+        from mangum.protocols import loop
 
         loop.provide_in_thread()
         self._run = loop.run
 
     def __call__(self, event: LambdaEvent, context: LambdaContext) -> Any:
-        """The Lambda handler. Raises `InferenceError` or `MalformedEvent` for an event that it can't serve, `EventLoopRunning`
-        where a loop runs already."""
+        """The Lambda handler. Raises `InferenceError` or `MalformedEvent` for an event that it
+        can't serve, `EventLoopRunning` where a loop runs already."""
         handler, scope, body = self._read(event, context)
         if scope is None:
             return handler(body)
@@ -122,7 +132,7 @@ class Mangum:
             return handler(body)
         return handler(await self._respond(scope, body))
 
-    def infer(self, event: LambdaEvent, context: LambdaContext) -> LambdaHandler:
+    def infer(self, event: Any, context: LambdaContext) -> LambdaHandler:
         """The handler of the event. Raises `InferenceError` if there is none."""
         config = self.config
         for handler in self.custom_handlers:
@@ -140,8 +150,9 @@ class Mangum:
         )
 
     def startup(self) -> None:
-        """Start the application now: before a snapshot, with provisioned concurrency, in a test. Later events find it started,
-        whatever `lifespan_scope` says. Raises `LifespanFailure`; `ConfigurationError` if `lifespan` is `"off"`."""
+        """Start the application now: before a snapshot, with provisioned concurrency, in a test.
+        Later events find it started, whatever `lifespan_scope` says. Raises `LifespanFailure`;
+        `ConfigurationError` if `lifespan` is `"off"`."""
         if self.lifespan == "off":
             raise ConfigurationError('There is nothing to start: `lifespan` is "off".')
         self._run(self._start(), self.loop_factory)
@@ -150,14 +161,21 @@ class Mangum:
         """Shut down what `startup()` or the first event started. Raises `LifespanFailure`."""
         self._run(self._environment.shutdown(), self.loop_factory)
 
-    def _read(self, event: LambdaEvent, context: LambdaContext) -> tuple[LambdaHandler, Scope | None, Any]:
-        """The handler, the scope and the body; or the handler, `None` and the answer to a request that is not served."""
+    def _read(
+        self, event: LambdaEvent, context: LambdaContext
+    ) -> tuple[LambdaHandler, Scope | None, Any]:
+        """The handler, the scope and the body; or the handler, `None` and the answer to a request
+        that is not served."""
         handler = self.infer(event, context)
         try:
             scope, body = handler.scope, handler.body
         except RequestError as exc:
             return handler, None, text_response(exc.status, exc.reason)
-        if self.config["events_path"] and not isinstance(handler, PassThrough) and is_reserved(scope["path"], self.config):
+        if (
+            self.config["events_path"]
+            and not isinstance(handler, PassThrough)
+            and is_reserved(scope["path"], self.config)
+        ):
             return handler, None, text_response(404, "Not Found")
         return handler, scope, body
 
@@ -201,19 +219,25 @@ class Mangum:
 
     def _remember(self, lifespan: LifespanCycle) -> None:
         """An application without lifespan is not asked again, unless `"on"` insists."""
-        self._lifespan_unsupported = self.lifespan == "auto" and lifespan.state is LifespanCycleState.UNSUPPORTED
+        self._lifespan_unsupported = (
+            self.lifespan == "auto" and lifespan.state is LifespanCycleState.UNSUPPORTED
+        )
 
 
 def _take_older(older: dict[str, Any], text_mime_types: list[str] | None) -> list[str] | None:
     """The options of older versions, each with a warning; returns the `text_mime_types` to use."""
     options.reject_unknown(older, Mangum)
     for name in older:
-        warnings.warn(f"`{name}` is deprecated: {options.SUCCESSORS[name]}.", DeprecationWarning, stacklevel=3)
+        warnings.warn(
+            f"`{name}` is deprecated: {options.SUCCESSORS[name]}.", DeprecationWarning, stacklevel=3
+        )
     if "log_level" in older:
         options.set_log_level(older["log_level"])
     if "TEXT_MIME_TYPES" not in older:
         return text_mime_types
     if text_mime_types is not None:
-        raise ConfigurationError("Invalid argument supplied for `TEXT_MIME_TYPES`: `text_mime_types` is given as well.")
+        raise ConfigurationError(
+            "Invalid argument supplied for `TEXT_MIME_TYPES`: `text_mime_types` is given as well."
+        )
     types: list[str] | None = older["TEXT_MIME_TYPES"]
     return types

@@ -1,4 +1,5 @@
-"""Every error that Mangum raises on purpose. Messages name keys and types of an event, never its values."""
+"""Every error that Mangum raises on purpose. Messages name keys and types of an event, never its
+values."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class MalformedEvent(MangumError, ValueError):
 
 
 class RequestError(MangumError):
-    """The client's request can't be handed to the application; it is answered with `status` and `reason`.
+    """The client's request can't be handed to the application; it is answered with `status` and
+    `reason`.
 
     A handler may raise it from `scope` or `body`.
     """
@@ -32,11 +34,13 @@ class RequestError(MangumError):
 
 
 class EventError(MangumError):
-    """The application refused an event that is not a request, so the invocation fails and AWS may retry it."""
+    """The application refused an event that is not a request, so the invocation fails and AWS may
+    retry it."""
 
 
 class EventLoopRunning(MangumError, RuntimeError):
-    """The adapter was called where an event loop is already running; `await handler.asgi(event, context)` there."""
+    """The adapter was called where an event loop is already running; `await handler.asgi(event,
+    context)` there."""
 
 
 class UnexpectedMessage(MangumError):
@@ -48,4 +52,5 @@ class LifespanFailure(MangumError):
 
 
 class LifespanUnsupported(MangumError):
-    """Raised inside an application that sends a message before it has asked for `lifespan.startup`."""
+    """Raised inside an application that sends a message before it has asked for
+    `lifespan.startup`."""

@@ -1,4 +1,5 @@
-"""Every option of the adapter: its default in each edition, what it takes, and how it is checked."""
+"""Every option of the adapter: its default in each edition, what it takes, and how it is
+checked."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 EDITION_DEFAULTS: dict[str, dict[str, Any]] = {
     "lifespan_scope": {"classic": "invocation", "2026": "environment"},
 }
-"""The options whose default depends on the edition; all other defaults stand in the signature of `Mangum`."""
+"""The options whose default depends on the edition; all other defaults stand in the signature of
+`Mangum`."""
 
 DEFAULT_TEXT_MIME_TYPES: list[str] = [
     "text/",
@@ -55,8 +57,11 @@ SUCCESSORS: dict[str, str] = {
 """Options of older versions that are still taken, with what a DeprecationWarning says of each."""
 
 
-def text_mime_types(edition: str, given: Iterable[str] | None, extra: Iterable[str] | None) -> list[str]:
-    """The text types in force: `given` replaces the defaults in the classic edition and adds to them in 2026."""
+def text_mime_types(
+    edition: str, given: Iterable[str] | None, extra: Iterable[str] | None
+) -> list[str]:
+    """The text types in force: `given` replaces the defaults in the classic edition and adds to
+    them in 2026."""
     types = MODERN_TEXT_MIME_TYPES if edition == "2026" else DEFAULT_TEXT_MIME_TYPES
     if given:
         types = [*given] if edition == "classic" else [*types, *given]
@@ -67,7 +72,9 @@ def check(options: dict[str, Any]) -> None:
     """Raise `ConfigurationError` for the first option that has a wrong value."""
     for name, choices in CHOICES.items():
         if options[name] not in choices:
-            raise ConfigurationError(f"Invalid argument supplied for `{name}`. Choices are: {'|'.join(choices)}")
+            raise ConfigurationError(
+                f"Invalid argument supplied for `{name}`. Choices are: {'|'.join(choices)}"
+            )
     for name, (accepts, expected) in CHECKS.items():
         if not accepts(options[name]):
             raise ConfigurationError(
@@ -79,13 +86,17 @@ def reject_unknown(given: Iterable[str], adapter: type) -> None:
     """Raise `ConfigurationError` for an option that does not exist, nor did in an older version."""
     for name in given:
         if name not in SUCCESSORS:
-            raise ConfigurationError(f"Unknown option `{name}`. Choices are: {'|'.join(names(adapter))}")
+            raise ConfigurationError(
+                f"Unknown option `{name}`. Choices are: {'|'.join(names(adapter))}"
+            )
 
 
 def names(adapter: type) -> list[str]:
     """The names of all options, as they stand in the signature."""
     code = adapter.__init__.__code__  # type: ignore[misc]
-    return list(code.co_varnames[2 : code.co_argcount + code.co_kwonlyargcount])  # after `self` and `app`
+    return list(
+        code.co_varnames[2 : code.co_argcount + code.co_kwonlyargcount]
+    )  # after `self` and `app`
 
 
 def set_log_level(level: Any) -> None:
@@ -96,7 +107,9 @@ def set_log_level(level: Any) -> None:
         logging.getLogger("mangum").setLevel(level.upper() if isinstance(level, str) else level)
     except (TypeError, ValueError):
         levels = "debug|info|warning|error|critical"
-        raise ConfigurationError(f"Invalid argument supplied for `log_level`. Choices are: {levels}") from None
+        raise ConfigurationError(
+            f"Invalid argument supplied for `log_level`. Choices are: {levels}"
+        ) from None
 
 
 def _is_text(value: Any) -> bool:
@@ -104,15 +117,21 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_texts(value: Any) -> bool:
-    return value is None or (not isinstance(value, (str, bytes)) and _all(value, lambda item: isinstance(item, str)))
+    return value is None or (
+        not isinstance(value, (str, bytes)) and _all(value, lambda item: isinstance(item, str))
+    )
 
 
 def _is_handlers(value: Any) -> bool:
-    return value is None or _all(value, lambda item: callable(item) and callable(getattr(item, "infer", None)))
+    return value is None or _all(
+        value, lambda item: callable(item) and callable(getattr(item, "infer", None))
+    )
 
 
 def _is_path(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.startswith("/") and value.strip("/") != "")
+    return value is None or (
+        isinstance(value, str) and value.startswith("/") and value.strip("/") != ""
+    )
 
 
 def _is_callable(value: Any) -> bool:

@@ -1,4 +1,5 @@
-"""The types of events, contexts, ASGI callables and handlers. Imported by users and by type checkers; never on the hot path."""
+"""The types of events, contexts, ASGI callables and handlers. Imported by users and by type
+checkers; never on the hot path."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class LambdaMobileClient(Protocol):
 
 
 class LambdaMobileClientContext(Protocol):
-    """What the AWS Mobile SDK tells of the client: the application, custom values and its environment."""
+    """What the AWS Mobile SDK tells of the client: the application, custom values and its
+    environment."""
 
     client: LambdaMobileClient
     custom: dict[str, Any]
@@ -99,7 +101,8 @@ class LambdaConfig(_SharedConfig, total=False):
 
 
 class LambdaHandler(Protocol):
-    """One event source: says whether an event is its own, reads it, and writes the result that Lambda returns."""
+    """One event source: says whether an event is its own, reads it, and writes the result that
+    Lambda returns."""
 
     def __init__(self, *args: Any) -> None: ...
 

@@ -1,8 +1,9 @@
 """The hot path in plain Python: pieces of events to pieces of ASGI, and back.
 
-It is the specification of the compiled half and its fallback. Functions take values and return values: no I/O, no
-application, no configuration. Whatever has the wrong type raises a built-in error (`TypeError`, `AttributeError`,
-`ValueError`) that the caller turns into a message; a fast path for well-formed input stands above each careful one.
+It is the specification of the compiled half and its fallback. Functions take values and return
+values: no I/O, no application, no configuration. Whatever has the wrong type raises a built-in
+error (`TypeError`, `AttributeError`, `ValueError`) that the caller turns into a message; a fast
+path for well-formed input stands above each careful one.
 """
 
 from __future__ import annotations
@@ -53,12 +54,14 @@ def encode_path(path: str) -> bytes:
 
 
 def encode_query_string(params: Mapping[str, Any] | None) -> bytes:
-    """Encode decoded parameters: `{"a": "1", "b": ["2", "3"]}` → `b"a=1&b=2&b=3"`, a space as a plus."""
+    """Encode decoded parameters: `{"a": "1", "b": ["2", "3"]}` → `b"a=1&b=2&b=3"`, a space as a
+    plus."""
     return _join_query(params, _quote_plus)
 
 
 def encode_alb_query_string(params: Mapping[str, Any] | None, as_sent: bool) -> bytes:
-    """Join parameters that arrived encoded, either as they are or in the spelling of `encode_query_string`.
+    """Join parameters that arrived encoded, either as they are or in the spelling of
+    `encode_query_string`.
 
     The second is done on bytes, so that an escape which is not UTF-8, such as `%FF`, survives.
     """
@@ -102,10 +105,13 @@ def _unquote_to_bytes(text: str) -> bytes:
 # Request side: headers
 
 
-def encode_headers(headers: Mapping[str, Any] | None, cookies: list[str] | None) -> tuple[Pairs, Texts]:
+def encode_headers(
+    headers: Mapping[str, Any] | None, cookies: list[str] | None
+) -> tuple[Pairs, Texts]:
     """Headers that have one value each, and the cookies that stand for the `cookie` header, if any.
 
-    Returns the ASGI pairs, `[[b"host", b"example.org"], ...]`, and the same as lower-case text, `{"host": "example.org"}`.
+    Returns the ASGI pairs, `[[b"host", b"example.org"], ...]`, and the same as lower-case text,
+    `{"host": "example.org"}`.
     """
     headers = {} if headers is None else headers
     try:
@@ -125,10 +131,11 @@ def encode_headers(headers: Mapping[str, Any] | None, cookies: list[str] | None)
 def encode_multi_value_headers(
     headers: Mapping[str, Any] | None, multi_value_headers: Mapping[str, Any] | None, split: bool
 ) -> tuple[Pairs, Texts]:
-    """Headers that may have several values: `{"accept": ["a", "b"]}`; `headers` adds the names that the other map lacks.
+    """Headers that may have several values: `{"accept": ["a", "b"]}`; `headers` adds the names that
+    the other map lacks.
 
-    `split` gives one pair for each value, otherwise the values of a name are joined; cookies are always joined. Returns as
-    `encode_headers`, the text always joined.
+    `split` gives one pair for each value, otherwise the values of a name are joined; cookies are
+    always joined. Returns as `encode_headers`, the text always joined.
     """
     headers = {} if headers is None else headers
     multi_value_headers = {} if multi_value_headers is None else multi_value_headers
@@ -154,7 +161,8 @@ def encode_multi_value_headers(
 
 
 def encode_edge_headers(headers: Mapping[str, Any] | None) -> tuple[Pairs, Texts]:
-    """CloudFront's headers, `{"host": [{"key": "Host", "value": "example.org"}]}`, one pair for each value."""
+    """CloudFront's headers, `{"host": [{"key": "Host", "value": "example.org"}]}`, one pair for
+    each value."""
     collected: dict[str, list[str]] = {}
     for name, entries in ({} if headers is None else headers).items():
         for entry in () if entries is None else entries:
@@ -162,8 +170,11 @@ def encode_edge_headers(headers: Mapping[str, Any] | None) -> tuple[Pairs, Texts
     return _encode_collected(collected, split=True)
 
 
-def _collect(headers: Mapping[str, Any], multi_value_headers: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Every value of every name, in the order in which `headers` and then the other map names them."""
+def _collect(
+    headers: Mapping[str, Any], multi_value_headers: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Every value of every name, in the order in which `headers` and then the other map names
+    them."""
     collected: dict[str, list[str]] = {name.lower(): [] for name in headers}
     for name, listed in multi_value_headers.items():
         collected.setdefault(name.lower(), []).extend(_texts(listed))
@@ -194,8 +205,8 @@ def _join_values(name: str, values: list[str]) -> str:
     return "; ".join(values) if name == "cookie" else ", ".join(values)
 
 
-def _join_cookies(cookies: list[str]) -> str:
-    if isinstance(cookies, str):
+def _join_cookies(cookies: Any) -> str:
+    if type(cookies) is not list:
         raise TypeError("cookies are a list")
     return "; ".join(cookies)
 
@@ -208,7 +219,9 @@ def _texts(value: Any) -> Iterable[str]:
         return ()
     if isinstance(value, (int, float)):
         return (str(value),)
-    if isinstance(value, (list, tuple)) and not any(isinstance(item, (list, tuple)) for item in value):
+    if isinstance(value, (list, tuple)) and not any(
+        isinstance(item, (list, tuple)) for item in value
+    ):
         return [text for item in value for text in _texts(item)]
     raise TypeError("neither a text, a number nor a list of them")
 
@@ -234,8 +247,8 @@ def split_host(host: str) -> tuple[str, int | None]:
 
 
 def decode_body(body: str | bytes | None, is_base64: bool) -> bytes:
-    """The request's body. Raises `ValueError` for base64 that has no meaning; like Python's own decoder it reads over
-    characters outside the alphabet."""
+    """The request's body. Raises `ValueError` for base64 that has no meaning; like Python's own
+    decoder it reads over characters outside the alphabet."""
     if not body:
         return b""
     if is_base64:
@@ -256,9 +269,11 @@ def decode_body(body: str | bytes | None, is_base64: bool) -> bytes:
 def decode_headers(
     headers: Iterable[Iterable[bytes]], exclude: Iterable[str]
 ) -> tuple[list[tuple[str, str]], str, str]:
-    """Lower-case text of a response's headers, less the excluded ones; and its content type and content encoding.
+    """Lower-case text of a response's headers, less the excluded ones; and its content type and
+    content encoding.
 
-    The latter two are the first of their name, `""` if there is none, and are found even where they are excluded.
+    The latter two are the first of their name, `""` if there is none, and are found even where they
+    are excluded.
     """
     texts = []
     content_type = content_encoding = None
@@ -290,7 +305,8 @@ def split_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dic
 
 
 def fold_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
-    """One value for each name, repeated ones joined with a comma; `set-cookie`, which can't be joined, apart."""
+    """One value for each name, repeated ones joined with a comma; `set-cookie`, which can't be
+    joined, apart."""
     folded: dict[str, str] = {}
     cookies = []
     for name, value in texts:
@@ -319,12 +335,15 @@ def encode_body(
 ) -> tuple[str, bool]:
     """The body as text, and whether that is base64.
 
-    It is not where the body has no content encoding, its media type is a text type, and it is UTF-8. An entry of
-    `text_mime_types` matches as a prefix; one that begins with a plus sign as a suffix (`+json`).
+    It is not where the body has no content encoding, its media type is a text type, and it is
+    UTF-8. An entry of `text_mime_types` matches as a prefix; one that begins with a plus sign as a
+    suffix (`+json`).
     """
     if not body:
         return "", False
-    if content_encoding.strip().lower() in ("", "identity") and _is_text(content_type, text_mime_types):
+    if content_encoding.strip().lower() in ("", "identity") and _is_text(
+        content_type, text_mime_types
+    ):
         try:
             return body.decode(), False
         except UnicodeDecodeError:
@@ -343,6 +362,10 @@ def _is_text(content_type: str, text_mime_types: Iterable[str]) -> bool:
     content_type = content_type.strip().lower()
     media_type = content_type.partition(";")[0].rstrip()
     for entry in text_mime_types:
-        if media_type.endswith(entry.lower()) if entry.startswith("+") else content_type.startswith(entry.lower()):
+        if (
+            media_type.endswith(entry.lower())
+            if entry.startswith("+")
+            else content_type.startswith(entry.lower())
+        ):
             return True
     return False

@@ -1,1 +1,2 @@
-def main(argv=None): return 0
+def main(argv=None):
+    return 0

@@ -14,7 +14,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mangum.types import LambdaHandler
 
-__all__ = ["ALB", "APIGateway", "HTTPGateway", "LambdaAtEdge", "PassThrough", "VPCLattice", "VPCLatticeV1"]
+__all__ = [
+    "ALB",
+    "APIGateway",
+    "HTTPGateway",
+    "LambdaAtEdge",
+    "PassThrough",
+    "VPCLattice",
+    "VPCLatticeV1",
+]
 
 # The most specific first; each row says what would go wrong below it.
 DETECTION: tuple[type[LambdaHandler], ...] = (

@@ -1,4 +1,5 @@
-"""What the sources share: the shape of a handler, and the one place where foreign errors become `MalformedEvent`."""
+"""What the sources share: the shape of a handler, and the one place where foreign errors become
+`MalformedEvent`."""
 
 from __future__ import annotations
 
@@ -25,19 +26,23 @@ TEXT, OBJECT, MAP, LIST = "a text", "an object", "an object of texts", "a list"
 _FITS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, (str, bytes)),
     OBJECT: lambda value: isinstance(value, dict),
-    MAP: lambda value: isinstance(value, dict) and all(_is_listing(item) for item in value.values()),
+    MAP: lambda value: (
+        isinstance(value, dict) and all(_is_listing(item) for item in value.values())
+    ),
     LIST: lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
 }
 
 
 class Handler:
-    """One event source. A subclass reads its own fields in `read_scope` and `read_body`, and writes `write_result`."""
+    """One event source. A subclass reads its own fields in `read_scope` and `read_body`, and writes
+    `write_result`."""
 
     source = "event"
     """The name of the source in messages."""
 
     fields: dict[str, str] = {}
-    """`{"requestContext.http.method": TEXT, ...}`: what is read of an event, for the message that says what is wrong."""
+    """`{"requestContext.http.method": TEXT, ...}`: what is read of an event, for the message that
+    says what is wrong."""
 
     required: tuple[str, ...] = ()
     """The fields without which there is no request."""
@@ -55,7 +60,8 @@ class Handler:
 
     @property
     def scope(self) -> Scope:
-        """The ASGI `http` scope. Raises `MalformedEvent` for an event that the source never sends."""
+        """The ASGI `http` scope. Raises `MalformedEvent` for an event that the source never
+        sends."""
         return self._read(self.read_scope)
 
     @property
@@ -72,7 +78,11 @@ class Handler:
         logger.error("The response is too large for %s: %s.", self.source, excess)
         text = f"The response is too large for {self.source}: {excess}.".encode()
         return self.write_result(
-            {"status": 500, "headers": [[b"content-type", b"text/plain; charset=utf-8"]], "body": text}
+            {
+                "status": 500,
+                "headers": [[b"content-type", b"text/plain; charset=utf-8"]],
+                "body": text,
+            }
         )
 
     def read_scope(self) -> Scope:
@@ -95,13 +105,17 @@ class Handler:
         except MangumError:
             raise
         except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
-            fault = find_fault(self.event, self.fields, self.required) or "a field has an unexpected shape"
+            fault = (
+                find_fault(self.event, self.fields, self.required)
+                or "a field has an unexpected shape"
+            )
         # outside the except clause, so that no traceback shows the values of the event
         raise MalformedEvent(f"This looks like an event of {self.source}, but {fault}.")
 
 
 class Refusal(Handler):
-    """A source whose events never reach an application: making the handler raises `InferenceError`."""
+    """A source whose events never reach an application: making the handler raises
+    `InferenceError`."""
 
     refusal = ""
 
@@ -119,13 +133,16 @@ def decode(body: Any, is_base64: bool) -> bytes:
 
 
 def find_fault(event: LambdaEvent, fields: dict[str, str], required: tuple[str, ...]) -> str | None:
-    """The first field that does not hold what it should; names and types only, as values may be secret."""
+    """The first field that does not hold what it should; names and types only, as values may be
+    secret."""
     for path, kind in fields.items():
         value = _look_up(event, path)
         if value is None and path in required:
             return f"`{path}` is missing"
         if value is not None and not _FITS[kind](value):
-            return f"`{path}` does not hold {kind}" + ("" if kind == MAP else f" but a {type(value).__name__}")
+            return f"`{path}` does not hold {kind}" + (
+                "" if kind == MAP else f" but a {type(value).__name__}"
+            )
     return None
 
 

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 
     from mangum.types import Headers, LambdaConfig, LambdaContext, LambdaEvent, Scope
 
-HTTP_VERSIONS = {"HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2": "2", "HTTP/2.0": "2", "HTTP/3": "3", "HTTP/3.0": "3"}
+HTTP_VERSIONS = {
+    "HTTP/1.0": "1.0",
+    "HTTP/1.1": "1.1",
+    "HTTP/2": "2",
+    "HTTP/2.0": "2",
+    "HTTP/3": "3",
+    "HTTP/3.0": "3",
+}
 
 
 def build_scope(
@@ -33,9 +40,10 @@ def build_scope(
 ) -> Scope:
     """The scope of one request.
 
-    `headers` and `texts` are the two results of an `encode_…headers` function; `path` is decoded and `raw_path` is it as
-    it arrived, if that was encoded; `stage` is the prefix that the client sees and `path` lacks, if any; `tls_headers` says
-    that the source itself writes the `x-amzn-tls-…` headers.
+    `headers` and `texts` are the two results of an `encode_…headers` function; `path` is decoded
+    and `raw_path` is it as it arrived, if that was encoded; `stage` is the prefix that the client
+    sees and `path` lacks, if any; `tls_headers` says that the source itself writes the
+    `x-amzn-tls-…` headers.
     """
     if type(method) is not str or (client_ip is not None and type(client_ip) is not str):
         raise TypeError
@@ -49,7 +57,9 @@ def build_scope(
     scope: dict[str, Any] = {
         "type": "http",
         "method": method,
-        "http_version": HTTP_VERSIONS.get(protocol, "1.1") if modern and type(protocol) is str else "1.1",
+        "http_version": HTTP_VERSIONS.get(protocol, "1.1")
+        if modern and type(protocol) is str
+        else "1.1",
         "headers": headers,
         "path": full_path,
         "raw_path": _raw_path(full_path, path, raw_path) if modern else None,
@@ -90,7 +100,8 @@ def scheme_of(value: str | None) -> str:
 
 
 def strip_prefix(path: str, prefix: str) -> str | None:
-    """The path behind a prefix of whole segments, `""` for the prefix itself; `None` if it does not begin so."""
+    """The path behind a prefix of whole segments, `""` for the prefix itself; `None` if it does not
+    begin so."""
     if path == prefix:
         return ""
     return path[len(prefix) :] if path.startswith(prefix + "/") else None
@@ -103,8 +114,8 @@ def clean_prefix(prefix: str | None) -> str:
 
 
 def _locate(path: str, stage: str, config: LambdaConfig, modern: bool) -> tuple[str, str]:
-    """`root_path` and `path`. The classic edition strips the base path; the other leaves the whole prefix in `path` and
-    names it. An explicit `root_path` is in `path` in both."""
+    """`root_path` and `path`. The classic edition strips the base path; the other leaves the whole
+    prefix in `path` and names it. An explicit `root_path` is in `path` in both."""
     if path and not path.startswith("/"):
         path = f"/{path}"
     base = config["api_gateway_base_path"]

@@ -13,7 +13,8 @@ EVENT_SOURCES = frozenset(
     "aws:sqs aws:s3 aws:ses aws:sns aws:dynamodb aws:kinesis aws:codecommit aws:kafka SelfManagedKafka aws:mq aws:amq aws:rmq "
     "aws:docdb".split()
 )
-"""What an `eventSource` may say. Anything else there is a value that somebody chose, and is not repeated."""
+"""What an `eventSource` may say. Anything else there is a value that somebody chose, and is not
+repeated."""
 
 
 def _has(*keys: str) -> Callable[[LambdaEvent], bool]:
@@ -22,7 +23,14 @@ def _has(*keys: str) -> Callable[[LambdaEvent], bool]:
 
 # The first that fits names the source.
 RECOGNISERS: tuple[tuple[str, Callable[[LambdaEvent], bool]], ...] = (
-    ("aws.events", lambda event: "source" in event and "detail" in event and ("detail-type" in event or "detailType" in event)),
+    (
+        "aws.events",
+        lambda event: (
+            "source" in event
+            and "detail" in event
+            and ("detail-type" in event or "detailType" in event)
+        ),
+    ),
     ("aws:firehose", _has("deliveryStreamArn", "records")),
     ("aws:logs", _has("awslogs")),
     ("aws:codepipeline", _has("CodePipeline.job")),
@@ -40,12 +48,16 @@ RECOGNISERS: tuple[tuple[str, Callable[[LambdaEvent], bool]], ...] = (
     ("alexa", _has("session", "request", "version")),
     ("aws:iot", _has("claimCertificateId", "templateArn")),
     ("aws:iot", _has("serialNumber", "clickType")),
-    ("warmer", lambda event: event.get("source") == "serverless-plugin-warmup" or "warmer" in event),
+    (
+        "warmer",
+        lambda event: event.get("source") == "serverless-plugin-warmup" or "warmer" in event,
+    ),
 )
 
 
 def source_of(event: Any) -> str | None:
-    """The event's source in AWS's notation, such as `"aws:sqs"` or `"aws.events"`; `None` if it is not known."""
+    """The event's source in AWS's notation, such as `"aws:sqs"` or `"aws.events"`; `None` if it is
+    not known."""
     if not isinstance(event, dict):
         return None
     records = event.get("Records")
@@ -61,7 +73,8 @@ def source_of(event: Any) -> str | None:
 
 
 def describe(event: Any) -> str:
-    """What is known of an event that no handler takes: its likely source and its keys, never a value."""
+    """What is known of an event that no handler takes: its likely source and its keys, never a
+    value."""
     if not isinstance(event, dict):
         return f"It is a {type(event).__name__}, not an object."
     keys = ", ".join(sorted(repr(key) for key in event)[:20]) or "none"

@@ -9,9 +9,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-TLS_VERSIONS = {"TLSv1": 0x0301, "TLSv1.0": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+TLS_VERSIONS = {
+    "TLSv1": 0x0301,
+    "TLSv1.0": 0x0301,
+    "TLSv1.1": 0x0302,
+    "TLSv1.2": 0x0303,
+    "TLSv1.3": 0x0304,
+}
 
-# The suites of the security policies of API Gateway, function URLs and load balancers, by their numbers at IANA.
+# The suites of the security policies of API Gateway, function URLs and load balancers, by their
+# numbers at IANA.
 CIPHER_SUITES = {
     "TLS_AES_128_GCM_SHA256": 0x1301,
     "TLS_AES_256_GCM_SHA384": 0x1302,
@@ -58,7 +65,9 @@ def tls_extension(certificate: Any, texts: dict[str, str]) -> dict[str, Any] | N
         "client_cert_name": None,
         "client_cert_error": None,
     }
-    if isinstance(pem, str) and isinstance(name, str) and pem and name:  # a chain without a name is not allowed
+    if (
+        isinstance(pem, str) and isinstance(name, str) and pem and name
+    ):  # a chain without a name is not allowed
         extension["client_cert_chain"] = [pem]
         extension["client_cert_name"] = name
     return extension

@@ -24,13 +24,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from mangum.types import Headers, LambdaConfig, LambdaContext, LambdaEvent, QueryParams, Response, Scope
+    from mangum.types import (
+        Headers,
+        LambdaConfig,
+        LambdaContext,
+        LambdaEvent,
+        QueryParams,
+        Response,
+        Scope,
+    )
 
-__all__ = ["ALB", "all_casings", "case_mutated_headers", "encode_query_string_for_alb", "transform_headers"]
+__all__ = [
+    "ALB",
+    "all_casings",
+    "case_mutated_headers",
+    "encode_query_string_for_alb",
+    "transform_headers",
+]
 
 
 class ALB(Handler):
-    """An Application Load Balancer. The result is in the mode of the event, as the load balancer ignores the other one."""
+    """An Application Load Balancer. The result is in the mode of the event, as the load balancer
+    ignores the other one."""
 
     source = "an Application Load Balancer"
     fields = {
@@ -69,7 +84,8 @@ class ALB(Handler):
             path=decode_path(path),
             raw_path=path,
             query_string=encode_alb_query_string(
-                event.get("multiValueQueryStringParameters") or event.get("queryStringParameters"), as_sent=self.modern
+                event.get("multiValueQueryStringParameters") or event.get("queryStringParameters"),
+                as_sent=self.modern,
             ),
             client_ip=client_of(texts.get("x-forwarded-for")),
             tls_headers=True,
@@ -77,7 +93,11 @@ class ALB(Handler):
 
     def write_result(self, response: Response) -> dict[str, Any]:
         texts, body, is_base64 = read_response(response, self.config)
-        result: dict[str, Any] = {"statusCode": response["status"], "body": body, "isBase64Encoded": is_base64}
+        result: dict[str, Any] = {
+            "statusCode": response["status"],
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
         if self.modern:
             result["statusDescription"] = f"{response['status']} {reason(response['status'])}"
         if self.event.get("multiValueHeaders") is None:
@@ -89,16 +109,20 @@ class ALB(Handler):
 
 
 def client_of(forwarded_for: str | None) -> str | None:
-    """The peer of the load balancer, which it appends to `x-forwarded-for`; its port, if that is sent too, is left out."""
+    """The peer of the load balancer, which it appends to `x-forwarded-for`; its port, if that is
+    sent too, is left out."""
     client = last(forwarded_for)
     return split_host(client)[0] if client else None
 
 
 def _cased(name: str, values: list[str]) -> dict[str, str]:
-    """One key for each value, all the same name to HTTP. Raises `MangumError` if there are more values than spellings."""
+    """One key for each value, all the same name to HTTP. Raises `MangumError` if there are more
+    values than spellings."""
     cased = dict(zip(all_casings(name), values))
     if len(cased) < len(values):
-        raise MangumError(f"{len(values)} `{name}` headers: the load balancer can take {len(cased)}.")
+        raise MangumError(
+            f"{len(values)} `{name}` headers: the load balancer can take {len(cased)}."
+        )
     return cased
 
 

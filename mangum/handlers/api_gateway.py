@@ -1,6 +1,7 @@
 """API Gateway: REST APIs, HTTP APIs with either payload, and Lambda function URLs.
 
-Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html,
+Sources:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html,
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 """
@@ -32,7 +33,8 @@ MAX_HTTP_API_HEADER_BYTES = 10_240
 
 
 class APIGateway(Handler):
-    """A REST API, and the payload 1.0 of an HTTP API, which is the same in all but the limit of headers."""
+    """A REST API, and the payload 1.0 of an HTTP API, which is the same in all but the limit of
+    headers."""
 
     source = "a REST API"
     fields = {
@@ -102,7 +104,8 @@ class APIGateway(Handler):
 
 
 class HTTPGateway(Handler):
-    """The payload 2.0 of an HTTP API, and a function URL. Payload 1.0 is passed on to `APIGateway`."""
+    """The payload 2.0 of an HTTP API, and a function URL. Payload 1.0 is passed on to
+    `APIGateway`."""
 
     source = "an HTTP API or function URL"
     fields = {
@@ -123,7 +126,9 @@ class HTTPGateway(Handler):
 
     def __init__(self, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> None:
         super().__init__(event, context, config)
-        self._version_1 = APIGateway(event, context, config) if event.get("version") == "1.0" else None
+        self._version_1 = (
+            APIGateway(event, context, config) if event.get("version") == "1.0" else None
+        )
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
@@ -176,7 +181,11 @@ class HTTPGateway(Handler):
         default_content_type = "" if self.modern else "application/json"
         texts, body, is_base64 = read_response(response, self.config, default_content_type)
         headers, cookies = fold_headers(texts)
-        result: dict[str, Any] = {"statusCode": response["status"], "body": body, "isBase64Encoded": is_base64}
+        result: dict[str, Any] = {
+            "statusCode": response["status"],
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
         if headers:
             result["headers"] = headers
         if cookies:
@@ -191,8 +200,8 @@ def _is_function_url(request_context: dict[str, Any]) -> bool:
 def _split_client_path(path: str, request_context: dict[str, Any]) -> tuple[str, str]:
     """The stage, if the client's path begins with it, and the path behind it; `("", path)` if not.
 
-    A REST API names the client's path beside its own, `/prod/items` and `/items`. An HTTP API with payload 1.0 on its default
-    domain has the stage in both.
+    A REST API names the client's path beside its own, `/prod/items` and `/items`. An HTTP API with
+    payload 1.0 on its default domain has the stage in both.
     """
     stage = f"/{request_context.get('stage')}"
     client_path = request_context.get("path") or ""
@@ -201,7 +210,11 @@ def _split_client_path(path: str, request_context: dict[str, Any]) -> tuple[str,
         return "", path
     if client_path != path:
         return stage, path
-    return (stage, rest) if ".execute-api." in (request_context.get("domainName") or "") else ("", path)
+    return (
+        (stage, rest)
+        if ".execute-api." in (request_context.get("domainName") or "")
+        else ("", path)
+    )
 
 
 def _split_stage(path: str, raw_path: str | None, stage: str) -> tuple[str, str, str | None]:

@@ -1,6 +1,7 @@
 """API Gateway's authorizer events: they look like requests, but ask whether a request is allowed.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
+Source:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Authorizer(Refusal):
-    """Refused, so that an application never answers "200 OK" to the question whether someone may enter."""
+    """Refused, so that an application never answers "200 OK" to the question whether someone may
+    enter."""
 
     source = "an API Gateway authorizer"
     refusal = (
@@ -23,4 +25,6 @@ class Authorizer(Refusal):
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        return event.get("type") in ("REQUEST", "TOKEN") and ("methodArn" in event or "routeArn" in event)
+        return event.get("type") in ("REQUEST", "TOKEN") and (
+            "methodArn" in event or "routeArn" in event
+        )

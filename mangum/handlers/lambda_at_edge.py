@@ -1,6 +1,7 @@
 """CloudFront, through Lambda@Edge.
 
-Sources: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-event-structure.html,
+Sources:
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/lambda-event-structure.html,
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-function-restrictions-all.html
 """
 
@@ -39,14 +40,18 @@ READ_ONLY_HEADERS: dict[str, frozenset[str]] = {
         "transfer-encoding via".split()
     ),
     "origin-response": frozenset(("transfer-encoding", "via")),
-    "viewer-response": frozenset(("warning", "via", "content-length", "content-encoding", "transfer-encoding")),
+    "viewer-response": frozenset(
+        ("warning", "via", "content-length", "content-encoding", "transfer-encoding")
+    ),
 }
 MAX_RESULT_BYTES = {"viewer-request": 40_960, "viewer-response": 40_960}
-"""By event type; 1 MB for all others. The documentation does not say what counts, so the whole result does."""
+"""By event type; 1 MB for all others. The documentation does not say what counts, so the whole
+result does."""
 
 
 class LambdaAtEdge(Handler):
-    """A request that CloudFront received (`viewer-request`) or is about to send to the origin (`origin-request`)."""
+    """A request that CloudFront received (`viewer-request`) or is about to send to the origin
+    (`origin-request`)."""
 
     source = "Lambda@Edge"
     fields = {
@@ -66,7 +71,12 @@ class LambdaAtEdge(Handler):
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
         records = event.get("Records")
-        return isinstance(records, list) and bool(records) and isinstance(records[0], dict) and "cf" in records[0]
+        return (
+            isinstance(records, list)
+            and bool(records)
+            and isinstance(records[0], dict)
+            and "cf" in records[0]
+        )
 
     @property
     def max_result_bytes(self) -> int:  # type: ignore[override]
@@ -91,7 +101,9 @@ class LambdaAtEdge(Handler):
             raw_path=uri,
             query_string=(request.get("querystring") or "").encode("utf-8", "replace"),
             client_ip=request.get("clientIp"),
-            scheme=scheme_of(texts.get("cloudfront-forwarded-proto") or texts.get("x-forwarded-proto")),
+            scheme=scheme_of(
+                texts.get("cloudfront-forwarded-proto") or texts.get("x-forwarded-proto")
+            ),
         )
         if not uri:  # as mangum 0.22
             scope["path"] = ""
@@ -100,21 +112,34 @@ class LambdaAtEdge(Handler):
     def read_body(self) -> bytes:
         body = self.event["Records"][0]["cf"]["request"].get("body") or {}
         if body.get("inputTruncated"):
-            logger.error("CloudFront cut the request's body off at its limit, so it was not served.")
-            raise RequestError(413, "Content Too Large: CloudFront passes on a part of this body only")
+            logger.error(
+                "CloudFront cut the request's body off at its limit, so it was not served."
+            )
+            raise RequestError(
+                413, "Content Too Large: CloudFront passes on a part of this body only"
+            )
         return decode(body.get("data"), body.get("encoding") == "base64")
 
     def write_result(self, response: Response) -> dict[str, Any]:
         texts, body, is_base64 = read_response(response, self.config)
-        read_only = READ_ONLY_HEADERS.get(self._event_type) or frozenset().union(*READ_ONLY_HEADERS.values())
+        read_only = READ_ONLY_HEADERS.get(self._event_type) or frozenset().union(
+            *READ_ONLY_HEADERS.values()
+        )
         headers = {
             name: [{"key": name, "value": value} for value in values]
             for name, values in group_headers(texts).items()
-            if name not in DISALLOWED_HEADERS and name not in read_only and not name.startswith(DISALLOWED_PREFIXES)
+            if name not in DISALLOWED_HEADERS
+            and name not in read_only
+            and not name.startswith(DISALLOWED_PREFIXES)
         }
         status = response["status"]
         if not self.modern:
-            return {"status": status, "headers": headers, "body": body, "isBase64Encoded": is_base64}
+            return {
+                "status": status,
+                "headers": headers,
+                "body": body,
+                "isBase64Encoded": is_base64,
+            }
         result = {"status": str(status), "statusDescription": reason(status), "headers": headers}
         if body or status != 204:  # CloudFront refuses a 204 with a body, be it empty
             result.update(body=body, bodyEncoding="base64" if is_base64 else "text")

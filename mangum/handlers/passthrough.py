@@ -19,10 +19,12 @@ UNROUTED = (404, 405)
 
 
 class PassThrough(Handler):
-    """An event of a queue, a schedule, a stream, … The application's JSON answer is the function's result.
+    """An event of a queue, a schedule, a stream, … The application's JSON answer is the function's
+    result.
 
-    A status of 500 or more raises `EventError`, so that the service delivers the event again; so do 404 and 405, which say that
-    nothing took it. Any other status is a success: an application that answers 400 does not want the event again.
+    A status of 500 or more raises `EventError`, so that the service delivers the event again; so do
+    404 and 405, which say that nothing took it. Any other status is a success: an application that
+    answers 400 does not want the event again.
     """
 
     source = "an event source"
@@ -62,7 +64,8 @@ class PassThrough(Handler):
         raise MalformedEvent("The event can't be written as JSON for `events_path`.")
 
     def __call__(self, response: Response) -> Any:
-        """The function's result: a JSON answer's value, a text's text, `None` for no body. Raises `EventError`."""
+        """The function's result: a JSON answer's value, a text's text, `None` for no body. Raises
+        `EventError`."""
         import json
 
         status = response["status"]
@@ -91,8 +94,9 @@ class PassThrough(Handler):
 
 
 def is_reserved(path: str, config: LambdaConfig) -> bool:
-    """Whether the path of a request is `events_path`, however it is spelled: encoded once more, with doubled slashes, dots or a
-    trailing slash, with or without the base path and `root_path`."""
+    """Whether the path of a request is `events_path`, however it is spelled: encoded once more,
+    with doubled slashes, dots or a trailing slash, with or without the base path and
+    `root_path`."""
     reserved = _normal(str(config["events_path"]))
     seen = ""
     while path != seen:
@@ -100,7 +104,10 @@ def is_reserved(path: str, config: LambdaConfig) -> bool:
         path = _normal(path)
         if path == reserved or any(
             path == prefix + reserved
-            for prefix in (clean_prefix(config["api_gateway_base_path"]), clean_prefix(config.get("root_path")))
+            for prefix in (
+                clean_prefix(config["api_gateway_base_path"]),
+                clean_prefix(config.get("root_path")),
+            )
         ):
             return True
         path = decode_path(path)
@@ -115,4 +122,3 @@ def _normal(path: str) -> str:
         elif segment not in ("", "."):
             segments.append(segment)
     return "/" + "/".join(segments)
-

@@ -1,4 +1,5 @@
-"""The helpers of mangum 0.22 for handlers of one's own, with the same names, parameters and results."""
+"""The helpers of mangum 0.22 for handlers of one's own, with the same names, parameters and
+results."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def strip_api_gateway_path(path: str, *, api_gateway_base_path: str) -> str:
     return (path if rest is None else rest) or "/"
 
 
-def handle_multi_value_headers(response_headers: Headers) -> tuple[dict[str, str], dict[str, list[str]]]:
+def handle_multi_value_headers(
+    response_headers: Headers,
+) -> tuple[dict[str, str], dict[str, list[str]]]:
     """The headers that occur once, and those that occur more often."""
     texts, _, _ = decode_headers(response_headers, ())
     return split_headers(texts)
@@ -48,7 +51,9 @@ def handle_base64_response_body(
     body: bytes, headers: dict[str, str], text_mime_types: list[str]
 ) -> tuple[str, bool]:
     """The body as text, and whether that is base64."""
-    return encode_body(body, headers.get("content-type", ""), headers.get("content-encoding", ""), text_mime_types)
+    return encode_body(
+        body, headers.get("content-type", ""), headers.get("content-encoding", ""), text_mime_types
+    )
 
 
 def handle_exclude_headers(headers: dict[str, Any], config: LambdaConfig) -> dict[str, Any]:

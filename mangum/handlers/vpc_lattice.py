@@ -1,14 +1,19 @@
 """Amazon VPC Lattice, both versions of its event.
 
-Whether Lattice decodes the query string, and how it takes several cookies, is not documented: `_query_string` and
-`_fold_cookies` are the places that decide it.
+Whether Lattice decodes the query string, and how it takes several cookies, is not documented:
+`_query_string` and `_fold_cookies` are the places that decide it.
 
 Source: https://docs.aws.amazon.com/vpc-lattice/latest/ug/lambda-functions.html
 """
 
 from __future__ import annotations
 
-from mangum._speedups import decode_path, encode_multi_value_headers, encode_query_string, fold_headers
+from mangum._speedups import (
+    decode_path,
+    encode_multi_value_headers,
+    encode_query_string,
+    fold_headers,
+)
 from mangum.handlers._base import MAP, OBJECT, TEXT, Handler, decode
 from mangum.handlers._request import build_scope, last
 from mangum.handlers._response import read_response, reason
@@ -94,7 +99,8 @@ class VPCLatticeV1(VPCLattice):
 
 
 def _query_string(sent: str | None, parameters: Any) -> bytes:
-    """The query string of the path, which is as the client sent it, else that of the parameters, taken as decoded."""
+    """The query string of the path, which is as the client sent it, else that of the parameters,
+    taken as decoded."""
     return encode_query_string(parameters) if sent is None else sent.encode("utf-8", "replace")
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import logging
 
 from mangum.exceptions import UnexpectedMessage
-from mangum.protocols.states import HTTP, MORE_BODY, RESPONSE_BODY, RESPONSE_START, HTTPCycleState, unexpected
+from mangum.protocols.states import (
+    HTTP,
+    MORE_BODY,
+    RESPONSE_BODY,
+    RESPONSE_START,
+    HTTPCycleState,
+    unexpected,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,18 +28,23 @@ logger = logging.getLogger("mangum.http")
 
 def text_response(status: int, text: str) -> Response:
     """A plain text answer of the adapter's own."""
-    return {"status": status, "headers": [[b"content-type", b"text/plain; charset=utf-8"]], "body": text.encode()}
+    return {
+        "status": status,
+        "headers": [[b"content-type", b"text/plain; charset=utf-8"]],
+        "body": text.encode(),
+    }
 
 
 class HTTPCycle:
     """Runs an application for one request and collects its answer.
 
     Called with the application, it drives the event loop itself and returns the response,
-    `{"status": 200, "headers": [[b"content-type", b"text/plain"], ...], "body": b"..."}`. Inside a running loop
-    `await cycle.run(app)` does the same, and `cycle.response` holds the answer.
+    `{"status": 200, "headers": [[b"content-type", b"text/plain"], ...], "body": b"..."}`. Inside a
+    running loop `await cycle.run(app)` does the same, and `cycle.response` holds the answer.
 
-    An `Exception` of the application becomes a 500; with `raise_exceptions` it is raised, unless the client has a complete
-    answer with a status below 500 already. What is no `Exception` (`SystemExit`, `CancelledError`, …) is always raised.
+    An `Exception` of the application becomes a 500; with `raise_exceptions` it is raised, unless
+    the client has a complete answer with a status below 500 already. What is no `Exception`
+    (`SystemExit`, `CancelledError`, …) is always raised.
     """
 
     def __init__(self, scope: Scope, body: bytes, raise_exceptions: bool = False) -> None:
@@ -64,21 +76,28 @@ class HTTPCycle:
         try:
             await app(self.scope, self.receive, self.send)
         except Exception:
-            if self.raise_exceptions and (self.state is not HTTPCycleState.COMPLETE or self.status >= 500):
+            if self.raise_exceptions and (
+                self.state is not HTTPCycleState.COMPLETE or self.status >= 500
+            ):
                 raise
             logger.exception("An error occurred running the application.")
             if self.state is not HTTPCycleState.COMPLETE:
                 self._answer_500()
         else:
             if self.state is not HTTPCycleState.COMPLETE:
-                missing = "a response" if self.state is HTTPCycleState.REQUEST else f"the last '{RESPONSE_BODY}'"
+                missing = (
+                    "a response"
+                    if self.state is HTTPCycleState.REQUEST
+                    else f"the last '{RESPONSE_BODY}'"
+                )
                 logger.error("The application returned without sending %s.", missing)
                 self._answer_500()
         finally:
             self._disconnect()
 
     async def receive(self) -> Message:
-        """The request, then, once the answer is complete, `http.disconnect` as often as it is asked for."""
+        """The request, then, once the answer is complete, `http.disconnect` as often as it is asked
+        for."""
         request = self._request
         if request is not None:
             self._request = None
@@ -88,8 +107,11 @@ class HTTPCycle:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Take a part of the answer. Raises `UnexpectedMessage`, and keeps its state, for one that is not allowed."""
-        message_type: Any = message.get("type") if hasattr(message, "get") else type(message).__name__
+        """Take a part of the answer. Raises `UnexpectedMessage`, and keeps its state, for one that
+        is not allowed."""
+        message_type: Any = (
+            message.get("type") if hasattr(message, "get") else type(message).__name__
+        )
         if message_type == RESPONSE_BODY:
             target = self._moves.get(MORE_BODY if message.get("more_body") else RESPONSE_BODY)
         else:
@@ -107,7 +129,9 @@ class HTTPCycle:
             self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             self._disconnect()
             if logger.isEnabledFor(logging.INFO):
-                logger.info("%s %s %s", self.scope.get("method"), self.scope.get("path"), self.status)
+                logger.info(
+                    "%s %s %s", self.scope.get("method"), self.scope.get("path"), self.status
+                )
 
     async def _disconnection(self) -> None:
         from asyncio import get_running_loop
@@ -125,7 +149,11 @@ class HTTPCycle:
 
     def _answer_500(self) -> None:
         response = text_response(500, "Internal Server Error")
-        self.status, self.headers, self.body = response["status"], response["headers"], response["body"]
+        self.status, self.headers, self.body = (
+            response["status"],
+            response["headers"],
+            response["body"],
+        )
         self.state = HTTPCycleState.COMPLETE
         self._moves = HTTP[HTTPCycleState.COMPLETE]
 
@@ -134,7 +162,9 @@ def _status(message: Message) -> int:
     try:
         return int(message["status"])
     except (KeyError, TypeError, ValueError):
-        raise UnexpectedMessage(f"'{RESPONSE_START}' needs a `status` that is an integer.") from None
+        raise UnexpectedMessage(
+            f"'{RESPONSE_START}' needs a `status` that is an integer."
+        ) from None
 
 
 def _headers(message: Message) -> Headers:
@@ -142,7 +172,9 @@ def _headers(message: Message) -> Headers:
     try:
         return [[_bytes(name), _bytes(value)] for name, value in message.get("headers") or ()]
     except (TypeError, ValueError):
-        raise UnexpectedMessage(f"'{RESPONSE_START}' needs `headers` that are pairs of bytes.") from None
+        raise UnexpectedMessage(
+            f"'{RESPONSE_START}' needs `headers` that are pairs of bytes."
+        ) from None
 
 
 def _chunk(message: Message) -> bytes:

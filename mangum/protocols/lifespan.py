@@ -1,4 +1,5 @@
-"""The ASGI `lifespan` connection: one run of it, and one that lasts as long as the process. Knows no AWS."""
+"""The ASGI `lifespan` connection: one run of it, and one that lasts as long as the process. Knows
+no AWS."""
 
 from __future__ import annotations
 
@@ -23,12 +24,15 @@ _ENDED = (LifespanCycleState.COMPLETE, LifespanCycleState.FAILED, LifespanCycleS
 
 
 class LifespanCycle:
-    """Starts an application, and shuts it down: `await startup()`, `await shutdown()`, or as a `with` block that drives the loop.
+    """Starts an application, and shuts it down: `await startup()`, `await shutdown()`, or as a
+    `with` block that drives the loop.
 
-    `lifespan_state` is what the application put into `scope["state"]`. Both methods raise `LifespanFailure` for a failure that
-    the application reports, and for a message that the protocol does not know. An exception of the application is logged, and
-    kept in `exception`; `strict` makes that, and an application without lifespan where `lifespan` is `"on"`, a `LifespanFailure`
-    of the startup, and takes a failed shutdown for a log line, as the answer is there already.
+    `lifespan_state` is what the application put into `scope["state"]`. Both methods raise
+    `LifespanFailure` for a failure that the application reports, and for a message that the
+    protocol does not know. An exception of the application is logged, and kept in `exception`;
+    `strict` makes that, and an application without lifespan where `lifespan` is `"on"`, a
+    `LifespanFailure` of the startup, and takes a failed shutdown for a log line, as the answer is
+    there already.
     """
 
     def __init__(self, app: ASGI, lifespan: LifespanMode, strict: bool = False) -> None:
@@ -40,7 +44,9 @@ class LifespanCycle:
         self.lifespan_state: dict[str, Any] = {}
         self.loop: AbstractEventLoop | None = None
         self._task: Task[None] | None = None
-        self._settled: Future[None] | None = None  # pending while startup() or shutdown() waits for the application
+        self._settled: Future[None] | None = (
+            None  # pending while startup() or shutdown() waits for the application
+        )
         self._receivers: list[Future[None]] = []
         self._shutting_down = False
 
@@ -50,7 +56,10 @@ class LifespanCycle:
         run(self.startup())
 
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         from mangum.protocols.loop import run
 
@@ -58,18 +67,25 @@ class LifespanCycle:
 
     @property
     def started(self) -> bool:
-        """Whether the application has started, has not been shut down, and its loop still exists."""
-        return self.state is LifespanCycleState.READY and self.loop is not None and not self.loop.is_closed()
+        """Whether the application has started, has not been shut down, and its loop still
+        exists."""
+        return (
+            self.state is LifespanCycleState.READY
+            and self.loop is not None
+            and not self.loop.is_closed()
+        )
 
     async def startup(self) -> None:
-        """Call the application and wait until it has started, failed, or shown that it knows no lifespan."""
+        """Call the application and wait until it has started, failed, or shown that it knows no
+        lifespan."""
         from asyncio import get_running_loop
 
         logger.debug("Waiting for application startup.")
         self.loop = get_running_loop()
         self._settled = self.loop.create_future()
         self._task = self.loop.create_task(self.run())
-        # Lambda ends the process without a word; a task that waits for the shutdown then is no mistake
+        # Lambda ends the process without a word; a task that waits for the shutdown then is no
+        # mistake
         self._task._log_destroy_pending = False  # type: ignore[attr-defined]
         await self._settled
         if self.state is LifespanCycleState.READY:
@@ -79,14 +95,19 @@ class LifespanCycle:
         if self.state is LifespanCycleState.FAILED:
             raise LifespanFailure(str(self.exception)) from self.exception
         if self.lifespan == "on" and self.strict:
-            reason = repr(self.exception) if self.exception else "the application does not support it"
-            raise LifespanFailure(f"Lifespan is 'on', but startup did not complete: {reason}") from self.exception
+            reason = (
+                repr(self.exception) if self.exception else "the application does not support it"
+            )
+            raise LifespanFailure(
+                f"Lifespan is 'on', but startup did not complete: {reason}"
+            ) from self.exception
         if self.state is LifespanCycleState.UNSUPPORTED:
             level = logging.ERROR if self.lifespan == "on" else logging.DEBUG
             logger.log(level, "ASGI 'lifespan' protocol appears unsupported.")
 
     async def shutdown(self) -> None:
-        """Tell the application to shut down and wait until its code has ended; nothing happens if it never started."""
+        """Tell the application to shut down and wait until its code has ended; nothing happens if
+        it never started."""
         from asyncio import get_running_loop
 
         task = self._task
@@ -106,7 +127,11 @@ class LifespanCycle:
 
     async def run(self) -> None:
         """Call the application with the `lifespan` scope."""
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.lifespan_state}
+        scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self.lifespan_state,
+        }
         try:
             await self.app(scope, self.receive, self.send)
         except LifespanUnsupported:
@@ -119,7 +144,8 @@ class LifespanCycle:
             self._settle()
 
     async def receive(self) -> Message:
-        """`lifespan.startup`, then `lifespan.shutdown` when it is time; after that there is nothing more to come."""
+        """`lifespan.startup`, then `lifespan.shutdown` when it is time; after that there is nothing
+        more to come."""
         if self.state is LifespanCycleState.CONNECTING:
             self.state = LIFESPAN[self.state][RECEIVE]
             return {"type": "lifespan.startup"}
@@ -131,17 +157,26 @@ class LifespanCycle:
         return {"type": "lifespan.shutdown"}
 
     async def send(self, message: Message) -> None:
-        """Take the application's word. Raises `LifespanUnsupported`, `LifespanFailure` or `UnexpectedMessage` into it."""
-        message_type: Any = message.get("type") if hasattr(message, "get") else type(message).__name__
+        """Take the application's word. Raises `LifespanUnsupported`, `LifespanFailure` or
+        `UnexpectedMessage` into it."""
+        message_type: Any = (
+            message.get("type") if hasattr(message, "get") else type(message).__name__
+        )
         logger.debug("%s: '%s' event received from application.", self.state, message_type)
         if self.state is LifespanCycleState.CONNECTING:
             self.state = LifespanCycleState.UNSUPPORTED
             raise LifespanUnsupported("Lifespan protocol appears unsupported.")
         target = LIFESPAN[self.state].get(message_type) if isinstance(message_type, str) else None
         if target is None or message_type == RECEIVE:
-            self._fail(UnexpectedMessage(unexpected(message_type, self.state, LIFESPAN[self.state])))
+            self._fail(
+                UnexpectedMessage(unexpected(message_type, self.state, LIFESPAN[self.state]))
+            )
         elif target is LifespanCycleState.FAILED:
-            self._fail(LifespanFailure(f"Lifespan {self.state.name.lower()} failure. {message.get('message', '')}"))
+            self._fail(
+                LifespanFailure(
+                    f"Lifespan {self.state.name.lower()} failure. {message.get('message', '')}"
+                )
+            )
         self.state = target
         if target is LifespanCycleState.READY:
             self._settle()
@@ -187,7 +222,8 @@ class LifespanCycle:
 class EnvironmentLifespan:
     """One lifespan for the life of the process: started before the first request, or by hand.
 
-    A startup that failed is tried again by the next request; one whose loop was closed is started anew.
+    A startup that failed is tried again by the next request; one whose loop was closed is started
+    anew.
     """
 
     def __init__(self) -> None:
@@ -199,7 +235,8 @@ class EnvironmentLifespan:
         return self.cycle is not None and self.cycle.started
 
     async def startup(self, cycle: LifespanCycle) -> LifespanCycle:
-        """Start `cycle`, unless another one has started or is just starting; returns the one that counts."""
+        """Start `cycle`, unless another one has started or is just starting; returns the one that
+        counts."""
         from asyncio import get_running_loop, shield
 
         while self._starting is not None:

@@ -1,7 +1,8 @@
 """The event loop of the process, and the cheapest correct way to run a coroutine on it.
 
-A loop is made at the first need and kept: clients and pools that the application caches live on it. It belongs to its thread,
-as asyncio's current loop does. Whoever imports this module imports asyncio.
+A loop is made at the first need and kept: clients and pools that the application caches live on it.
+It belongs to its thread, as asyncio's current loop does. Whoever imports this module imports
+asyncio.
 """
 
 from __future__ import annotations
@@ -20,25 +21,32 @@ T = TypeVar("T")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _EAGER = sys.version_info >= (3, 12)
+_ANYIO_BACKEND = "anyio._backends._asyncio"
 
 
 class _Loops(threading.local):
-    """The thread's loops, by the factory that made them; `None` stands for the default one."""
+    """The thread's loops by the factory that made them (`None`: the default one), and what waits
+    for the end of `run`."""
 
     def __init__(self) -> None:
         self.kept: dict[LoopFactory | None, _Kept] = {}
+        self.postponed: list[Callable[[], None]] = []
 
 
 class _Kept:
-    """A loop, and whether it is closed with its thread: it is if it was made here, not if it was adopted."""
+    """A loop that outlives the calls. One that was made here is closed with its thread; an adopted
+    one is its owner's."""
 
-    __slots__ = ("loop", "made")
+    __slots__ = ("loop", "made", "stop_workers")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, made: bool) -> None:
         self.loop = loop
         self.made = made
+        self.stop_workers: Callable[[], None] | None = None
 
     def close(self) -> None:
+        if self.stop_workers is not None:
+            self.stop_workers()
         if self.made and not self.loop.is_running() and not self.loop.is_closed():
             self.loop.close()
 
@@ -46,7 +54,6 @@ class _Kept:
 
 
 _loops = _Loops()
-_postponed: list[Callable[[], None]] = []
 
 
 @atexit.register
@@ -56,21 +63,28 @@ def _close_loops() -> None:
 
 
 def get_loop(factory: LoopFactory | None = None) -> asyncio.AbstractEventLoop:
-    """The thread's loop: the one used before, else (without a factory) asyncio's current one, else a new one.
+    """The thread's loop: the one used before, else (without a factory) asyncio's current one, else
+    a new one.
 
     A closed loop is replaced. A loop made without a factory becomes asyncio's current one.
     """
+    return _get_kept(factory).loop
+
+
+def _get_kept(factory: LoopFactory | None) -> _Kept:
     kept = _loops.kept.get(factory)
     if kept is None or kept.loop.is_closed():
         current = None if factory else _current_loop()
-        kept = _loops.kept[factory] = _Kept(current or (factory or asyncio.new_event_loop)(), made=current is None)
+        loop = current or (factory or asyncio.new_event_loop)()
+        kept = _loops.kept[factory] = _Kept(loop, made=current is None)
         if kept.made and factory is None:
-            asyncio.set_event_loop(kept.loop)
-    return kept.loop
+            asyncio.set_event_loop(loop)
+    return kept
 
 
 def _current_loop() -> asyncio.AbstractEventLoop | None:
-    """asyncio's current loop if there is a usable one; asks without making one and without a warning."""
+    """asyncio's current loop if there is a usable one; asks without making one and without a
+    warning."""
     if sys.version_info >= (3, 14):
         try:
             loop = asyncio.get_event_loop()
@@ -83,8 +97,12 @@ def _current_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def provide_in_thread() -> None:
-    """Give a thread other than the main one a current loop, as mangum 0.22 does; the main one gets it when it needs it."""
-    if threading.current_thread() is not threading.main_thread() and events._get_running_loop() is None:
+    """Give a thread other than the main one a current loop, as mangum 0.22 does; the main one gets
+    it when it needs it."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        and events._get_running_loop() is None
+    ):
         get_loop()
 
 
@@ -93,37 +111,49 @@ def when_idle(callback: Callable[[], None]) -> None:
     if events._get_running_loop() is None:
         callback()
     else:
-        _postponed.append(callback)
+        _loops.postponed.append(callback)
 
 
 def run(coroutine: Coroutine[Any, Any, T], factory: LoopFactory | None = None) -> T:
-    """Run a coroutine to its end on the thread's loop. Raises `EventLoopRunning` where a loop runs already."""
+    """Run a coroutine to its end on the thread's loop. Raises `EventLoopRunning` where a loop runs
+    already."""
     if events._get_running_loop() is not None:
         coroutine.close()
         raise EventLoopRunning(
             "The handler was called while an event loop is running in this thread. "
             "Use `await handler.asgi(event, context)` there."
         )
-    loop = get_loop(factory)
+    kept = _get_kept(factory)
+    loop = kept.loop
+    if kept.stop_workers is None and _ANYIO_BACKEND in sys.modules:
+        from mangum.protocols.anyio_threads import keep_workers
+
+        kept.stop_workers = keep_workers(loop)
     try:
-        if isinstance(loop, asyncio.BaseEventLoop) and loop.get_task_factory() is None and not loop.get_debug():
+        if (
+            isinstance(loop, asyncio.BaseEventLoop)
+            and loop.get_task_factory() is None
+            and not loop.get_debug()
+        ):
             return _run_first_step_at_once(loop, coroutine)
         return loop.run_until_complete(coroutine)
     finally:
-        while _postponed:
-            _postponed.pop(0)()
+        while _loops.postponed:
+            _loops.postponed.pop(0)()
 
 
 def _run_first_step_at_once(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
     """As `loop.run_until_complete`, but up to the first suspension without a round of the loop.
 
-    Most requests never suspend, and a round (a `select`, two callbacks) costs more than the rest of the adapter. asyncio starts
-    a task eagerly only while its loop runs, which is what the private attribute says; before Python 3.12 the task's first step
-    is taken from the queue by hand.
+    Most requests never suspend, and a round (a `select`, two callbacks) costs more than the rest of
+    the adapter. asyncio starts a task eagerly only while its loop runs, which is what the private
+    attribute says; before Python 3.12 the task's first step is taken from the queue by hand.
     """
     task: asyncio.Task[T] = asyncio.Task.__new__(asyncio.Task)
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(firstiter=loop._asyncgen_firstiter_hook, finalizer=loop._asyncgen_finalizer_hook)
+    sys.set_asyncgen_hooks(
+        firstiter=loop._asyncgen_firstiter_hook, finalizer=loop._asyncgen_finalizer_hook
+    )
     loop._thread_id = threading.get_ident()
     events._set_running_loop(loop)
     try:

@@ -1,7 +1,8 @@
 """Every state of the ASGI cycles and every move between them, as data. Knows no asyncio and no I/O.
 
-A table maps each state to the inputs that are allowed in it, and each input to the state that follows. Inputs are the types
-of the application's messages, and `RECEIVE` where asking for a message is itself a move.
+A table maps each state to the inputs that are allowed in it, and each input to the state that
+follows. Inputs are the types of the application's messages, and `RECEIVE` where asking for a
+message is itself a move.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ class HTTPCycleState(enum.Enum):
     COMPLETE = enum.auto()
     """The last chunk has come; the application may still run, but can't add to the answer."""
 
-    __hash__ = object.__hash__  # by identity: Enum's own, in Python, is slow for a table that each message consults
+    __hash__ = (
+        object.__hash__
+    )  # by identity: Enum's own, in Python, is slow for a table that each message consults
 
 
 RESPONSE_START = "http.response.start"
@@ -33,7 +36,10 @@ MORE_BODY = "http.response.body (more_body)"
 
 HTTP: dict[HTTPCycleState, dict[str, HTTPCycleState]] = {
     HTTPCycleState.REQUEST: {RESPONSE_START: HTTPCycleState.RESPONSE},
-    HTTPCycleState.RESPONSE: {MORE_BODY: HTTPCycleState.RESPONSE, RESPONSE_BODY: HTTPCycleState.COMPLETE},
+    HTTPCycleState.RESPONSE: {
+        MORE_BODY: HTTPCycleState.RESPONSE,
+        RESPONSE_BODY: HTTPCycleState.COMPLETE,
+    },
     HTTPCycleState.COMPLETE: {},
 }
 

@@ -1,4 +1,5 @@
-"""SIGTERM: the applications that run are shut down, and then happens what would have happened anyway."""
+"""SIGTERM: the applications that run are shut down, and then happens what would have happened
+anyway."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ _installed = False
 
 
 def shut_down_on_sigterm(running: Running) -> None:
-    """Have `running.shutdown()` called at SIGTERM, as long as the object lives. Only the main thread can arrange that."""
+    """Have `running.shutdown()` called at SIGTERM, as long as the object lives. Only the main
+    thread can arrange that."""
     global _installed, _previous
     _running.add(running)
     if not _installed and threading.current_thread() is threading.main_thread():
