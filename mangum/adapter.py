@@ -146,7 +146,8 @@ class Mangum:
             return PassThrough(event, context, config)
         raise InferenceError(
             f"The adapter was unable to infer a handler to use for the event. {describe(event)} "
-            "If it is meant for the application, set `events_path`; if it is a request, check that it is what the source sends."
+            "If it is meant for the application, set `events_path`; if it is a request, check that "
+            "it is what the source sends."
         )
 
     def startup(self) -> None:

@@ -74,8 +74,7 @@ def _join_query(params: Mapping[str, Any] | None, quote: Callable[[str], str]) -
     parts = []
     for key, value in params.items():
         name = quote(key)
-        for text in _texts(value):
-            parts.append(f"{name}={quote(text)}")
+        parts += [f"{name}={quote(text)}" for text in _texts(value)]
     return _utf8("&".join(parts))
 
 
@@ -196,8 +195,8 @@ def _split_pairs(texts: Texts, values: dict[str, list[str]]) -> Pairs:
     pairs = []
     for name, text in texts.items():
         key = _utf8(name)
-        for value in (text,) if name == "cookie" else values.get(name, (text,)):
-            pairs.append([key, _utf8(value)])
+        each = (text,) if name == "cookie" else values.get(name, (text,))
+        pairs += [[key, _utf8(value)] for value in each]
     return pairs
 
 

@@ -40,8 +40,8 @@ class Handler:
     source = "event"
     """The name of the source in messages."""
 
-    fields: dict[str, str] = {}
-    """`{"requestContext.http.method": TEXT, ...}`: what is read of an event, for the message that
+    fields: tuple[tuple[str, str], ...] = ()
+    """`(("requestContext.http.method", TEXT), ...)`: what is read of an event, for the message that
     says what is wrong."""
 
     required: tuple[str, ...] = ()
@@ -132,10 +132,12 @@ def decode(body: Any, is_base64: bool) -> bytes:
     raise RequestError(400, reason)
 
 
-def find_fault(event: LambdaEvent, fields: dict[str, str], required: tuple[str, ...]) -> str | None:
+def find_fault(
+    event: LambdaEvent, fields: tuple[tuple[str, str], ...], required: tuple[str, ...]
+) -> str | None:
     """The first field that does not hold what it should; names and types only, as values may be
     secret."""
-    for path, kind in fields.items():
+    for path, kind in fields:
         value = _look_up(event, path)
         if value is None and path in required:
             return f"`{path}` is missing"

@@ -10,8 +10,21 @@ if TYPE_CHECKING:
     from mangum.types import LambdaEvent
 
 EVENT_SOURCES = frozenset(
-    "aws:sqs aws:s3 aws:ses aws:sns aws:dynamodb aws:kinesis aws:codecommit aws:kafka SelfManagedKafka aws:mq aws:amq aws:rmq "
-    "aws:docdb".split()
+    (
+        "aws:amq",
+        "aws:codecommit",
+        "aws:docdb",
+        "aws:dynamodb",
+        "aws:kafka",
+        "aws:kinesis",
+        "aws:mq",
+        "aws:rmq",
+        "aws:s3",
+        "aws:ses",
+        "aws:sns",
+        "aws:sqs",
+        "SelfManagedKafka",
+    )
 )
 """What an `eventSource` may say. Anything else there is a value that somebody chose, and is not
 repeated."""

@@ -17,7 +17,7 @@ from mangum._speedups import (
 from mangum.exceptions import MangumError
 from mangum.handlers._base import MAP, OBJECT, TEXT, Handler
 from mangum.handlers._request import build_scope, last
-from mangum.handlers._response import read_response, reason
+from mangum.handlers._response import read_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ class ALB(Handler):
     ignores the other one."""
 
     source = "an Application Load Balancer"
-    fields = {
-        "httpMethod": TEXT,
-        "path": TEXT,
-        "headers": MAP,
-        "multiValueHeaders": MAP,
-        "queryStringParameters": MAP,
-        "multiValueQueryStringParameters": MAP,
-        "body": TEXT,
-        "requestContext.elb": OBJECT,
-    }
+    fields = (
+        ("httpMethod", TEXT),
+        ("path", TEXT),
+        ("headers", MAP),
+        ("multiValueHeaders", MAP),
+        ("queryStringParameters", MAP),
+        ("multiValueQueryStringParameters", MAP),
+        ("body", TEXT),
+        ("requestContext.elb", OBJECT),
+    )
     required = ("httpMethod",)
     max_result_bytes = 1_048_576
 
@@ -99,6 +99,8 @@ class ALB(Handler):
             "isBase64Encoded": is_base64,
         }
         if self.modern:
+            from mangum.handlers._reasons import reason
+
             result["statusDescription"] = f"{response['status']} {reason(response['status'])}"
         if self.event.get("multiValueHeaders") is None:
             headers, cookies = fold_headers(texts)
@@ -118,7 +120,7 @@ def client_of(forwarded_for: str | None) -> str | None:
 def _cased(name: str, values: list[str]) -> dict[str, str]:
     """One key for each value, all the same name to HTTP. Raises `MangumError` if there are more
     values than spellings."""
-    cased = dict(zip(all_casings(name), values))
+    cased = dict(zip(all_casings(name), values, strict=False))
     if len(cased) < len(values):
         raise MangumError(
             f"{len(values)} `{name}` headers: the load balancer can take {len(cased)}."

@@ -37,21 +37,21 @@ class APIGateway(Handler):
     headers."""
 
     source = "a REST API"
-    fields = {
-        "httpMethod": TEXT,
-        "path": TEXT,
-        "headers": MAP,
-        "multiValueHeaders": MAP,
-        "queryStringParameters": MAP,
-        "multiValueQueryStringParameters": MAP,
-        "body": TEXT,
-        "requestContext": OBJECT,
-        "requestContext.path": TEXT,
-        "requestContext.stage": TEXT,
-        "requestContext.domainName": TEXT,
-        "requestContext.identity": OBJECT,
-        "requestContext.identity.sourceIp": TEXT,
-    }
+    fields = (
+        ("httpMethod", TEXT),
+        ("path", TEXT),
+        ("headers", MAP),
+        ("multiValueHeaders", MAP),
+        ("queryStringParameters", MAP),
+        ("multiValueQueryStringParameters", MAP),
+        ("body", TEXT),
+        ("requestContext", OBJECT),
+        ("requestContext.path", TEXT),
+        ("requestContext.stage", TEXT),
+        ("requestContext.domainName", TEXT),
+        ("requestContext.identity", OBJECT),
+        ("requestContext.identity.sourceIp", TEXT),
+    )
     required = ("httpMethod",)
 
     @classmethod
@@ -108,20 +108,20 @@ class HTTPGateway(Handler):
     `APIGateway`."""
 
     source = "an HTTP API or function URL"
-    fields = {
-        "rawPath": TEXT,
-        "rawQueryString": TEXT,
-        "headers": MAP,
-        "cookies": LIST,
-        "body": TEXT,
-        "requestContext": OBJECT,
-        "requestContext.domainName": TEXT,
-        "requestContext.stage": TEXT,
-        "requestContext.http": OBJECT,
-        "requestContext.http.method": TEXT,
-        "requestContext.http.path": TEXT,
-        "requestContext.http.sourceIp": TEXT,
-    }
+    fields = (
+        ("rawPath", TEXT),
+        ("rawQueryString", TEXT),
+        ("headers", MAP),
+        ("cookies", LIST),
+        ("body", TEXT),
+        ("requestContext", OBJECT),
+        ("requestContext.domainName", TEXT),
+        ("requestContext.stage", TEXT),
+        ("requestContext.http", OBJECT),
+        ("requestContext.http.method", TEXT),
+        ("requestContext.http.path", TEXT),
+        ("requestContext.http.sourceIp", TEXT),
+    )
     required = ("requestContext.http.method",)
 
     def __init__(self, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> None:

@@ -20,7 +20,8 @@ class Authorizer(Refusal):
     source = "an API Gateway authorizer"
     refusal = (
         "This is an event of an API Gateway Lambda authorizer, not a request. "
-        "Give the authorizer a function of its own, or look for `methodArn` and `routeArn` before you call the adapter."
+        "Give the authorizer a function of its own, or look for `methodArn` and `routeArn` before "
+        "you call the adapter."
     )
 
     @classmethod

@@ -13,7 +13,7 @@ from mangum._speedups import decode_path, encode_edge_headers, group_headers
 from mangum.exceptions import RequestError
 from mangum.handlers._base import OBJECT, TEXT, Handler, decode
 from mangum.handlers._request import build_scope, scheme_of
-from mangum.handlers._response import read_response, reason
+from mangum.handlers._response import read_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,17 +27,49 @@ logger = logging.getLogger("mangum")
 
 # CloudFront answers 502 to a result with a header that it does not allow.
 DISALLOWED_HEADERS = frozenset(
-    "connection expect keep-alive proxy-authenticate proxy-authorization proxy-connection trailer upgrade "
-    "x-accel-buffering x-accel-charset x-accel-limit-rate x-accel-redirect x-amzn-auth x-amzn-cf-billing x-amzn-cf-id "
-    "x-amzn-cf-xff x-amzn-errortype x-amzn-fle-profile x-amzn-header-count x-amzn-header-order "
-    "x-amzn-lambda-integration-tag x-amzn-requestid x-cache x-forwarded-proto x-real-ip".split()
+    (
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "trailer",
+        "upgrade",
+        "x-accel-buffering",
+        "x-accel-charset",
+        "x-accel-limit-rate",
+        "x-accel-redirect",
+        "x-amzn-auth",
+        "x-amzn-cf-billing",
+        "x-amzn-cf-id",
+        "x-amzn-cf-xff",
+        "x-amzn-errortype",
+        "x-amzn-fle-profile",
+        "x-amzn-header-count",
+        "x-amzn-header-order",
+        "x-amzn-lambda-integration-tag",
+        "x-amzn-requestid",
+        "x-cache",
+        "x-forwarded-proto",
+        "x-real-ip",
+    )
 )
 DISALLOWED_PREFIXES = ("x-amz-cf-", "x-edge-")
 READ_ONLY_HEADERS: dict[str, frozenset[str]] = {
     "viewer-request": frozenset(("cdn-loop", "content-length", "host", "transfer-encoding", "via")),
     "origin-request": frozenset(
-        "accept-encoding cdn-loop content-length if-modified-since if-none-match if-range if-unmodified-since "
-        "transfer-encoding via".split()
+        (
+            "accept-encoding",
+            "cdn-loop",
+            "content-length",
+            "if-modified-since",
+            "if-none-match",
+            "if-range",
+            "if-unmodified-since",
+            "transfer-encoding",
+            "via",
+        )
     ),
     "origin-response": frozenset(("transfer-encoding", "via")),
     "viewer-response": frozenset(
@@ -54,18 +86,18 @@ class LambdaAtEdge(Handler):
     (`origin-request`)."""
 
     source = "Lambda@Edge"
-    fields = {
-        "Records.0.cf": OBJECT,
-        "Records.0.cf.config": OBJECT,
-        "Records.0.cf.request": OBJECT,
-        "Records.0.cf.request.method": TEXT,
-        "Records.0.cf.request.uri": TEXT,
-        "Records.0.cf.request.querystring": TEXT,
-        "Records.0.cf.request.clientIp": TEXT,
-        "Records.0.cf.request.headers": OBJECT,
-        "Records.0.cf.request.body": OBJECT,
-        "Records.0.cf.request.body.data": TEXT,
-    }
+    fields = (
+        ("Records.0.cf", OBJECT),
+        ("Records.0.cf.config", OBJECT),
+        ("Records.0.cf.request", OBJECT),
+        ("Records.0.cf.request.method", TEXT),
+        ("Records.0.cf.request.uri", TEXT),
+        ("Records.0.cf.request.querystring", TEXT),
+        ("Records.0.cf.request.clientIp", TEXT),
+        ("Records.0.cf.request.headers", OBJECT),
+        ("Records.0.cf.request.body", OBJECT),
+        ("Records.0.cf.request.body.data", TEXT),
+    )
     required = ("Records.0.cf.request", "Records.0.cf.request.method")
 
     @classmethod
@@ -140,6 +172,8 @@ class LambdaAtEdge(Handler):
                 "body": body,
                 "isBase64Encoded": is_base64,
             }
+        from mangum.handlers._reasons import reason
+
         result = {"status": str(status), "statusDescription": reason(status), "headers": headers}
         if body or status != 204:  # CloudFront refuses a 204 with a body, be it empty
             result.update(body=body, bodyEncoding="base64" if is_base64 else "text")

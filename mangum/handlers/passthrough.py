@@ -34,11 +34,10 @@ class PassThrough(Handler):
         return bool(config.get("events_path"))
 
     def read_scope(self) -> Scope:
-        event_source = source_of(self.event)
         texts = {
             "host": "mangum",
             "content-type": "application/json",
-            "content-length": str(len(self.body)),
+            "content-length": str(len(self.read_body())),
         }
         scope = build_scope(
             self.event,
@@ -51,10 +50,19 @@ class PassThrough(Handler):
             query_string=b"",
             client_ip=None,
         )
-        scope["aws.event_source"] = event_source
+        scope["aws.event_source"] = source_of(self.event)
         return scope
 
+    def __init__(self, event: Any, context: LambdaContext, config: LambdaConfig) -> None:
+        super().__init__(event, context, config)
+        self._json: bytes | None = None
+
     def read_body(self) -> bytes:
+        if self._json is None:
+            self._json = self._write_event()
+        return self._json
+
+    def _write_event(self) -> bytes:
         import json
 
         try:
@@ -83,7 +91,8 @@ class PassThrough(Handler):
 
     @property
     def _named(self) -> str:
-        return f"the event of {source_of(self.event) or 'an unknown source'} at {self.config['events_path']}"
+        source = source_of(self.event) or "an unknown source"
+        return f"the event of {source} at {self.config['events_path']}"
 
     def _is_json(self, response: Response) -> bool:
         for name, value in response["headers"]:

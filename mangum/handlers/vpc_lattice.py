@@ -16,7 +16,7 @@ from mangum._speedups import (
 )
 from mangum.handlers._base import MAP, OBJECT, TEXT, Handler, decode
 from mangum.handlers._request import build_scope, last
-from mangum.handlers._response import read_response, reason
+from mangum.handlers._response import read_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ class VPCLattice(Handler):
     """Version 2 of the event."""
 
     source = "VPC Lattice"
-    fields = {
-        "method": TEXT,
-        "path": TEXT,
-        "headers": MAP,
-        "queryStringParameters": MAP,
-        "body": TEXT,
-        "requestContext": OBJECT,
-    }
+    fields: tuple[tuple[str, str], ...] = (
+        ("method", TEXT),
+        ("path", TEXT),
+        ("headers", MAP),
+        ("queryStringParameters", MAP),
+        ("body", TEXT),
+        ("requestContext", OBJECT),
+    )
     required = ("method",)
     path_key, query_key = "path", "queryStringParameters"
 
@@ -67,6 +67,8 @@ class VPCLattice(Handler):
         )
 
     def write_result(self, response: Response) -> dict[str, Any]:
+        from mangum.handlers._reasons import reason
+
         texts, body, is_base64 = read_response(response, self.config)
         headers, cookies = fold_headers(texts)
         return {
@@ -81,13 +83,13 @@ class VPCLattice(Handler):
 class VPCLatticeV1(VPCLattice):
     """Version 1 of the event, the same in other words."""
 
-    fields = {
-        "method": TEXT,
-        "raw_path": TEXT,
-        "headers": MAP,
-        "query_string_parameters": MAP,
-        "body": TEXT,
-    }
+    fields = (
+        ("method", TEXT),
+        ("raw_path", TEXT),
+        ("headers", MAP),
+        ("query_string_parameters", MAP),
+        ("body", TEXT),
+    )
     path_key, query_key = "raw_path", "query_string_parameters"
 
     @classmethod

@@ -18,7 +18,10 @@ class WebSocketGateway(Refusal):
     """Refused: this version of the adapter serves HTTP only."""
 
     source = "a WebSocket API"
-    refusal = "This is an event of an API Gateway WebSocket API, which this version of Mangum does not serve."
+    refusal = (
+        "This is an event of an API Gateway WebSocket API, "
+        "which this version of Mangum does not serve."
+    )
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
