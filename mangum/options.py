@@ -77,8 +77,9 @@ def check(options: dict[str, Any]) -> None:
             )
     for name, (accepts, expected) in CHECKS.items():
         if not accepts(options[name]):
+            given = type(options[name]).__name__
             raise ConfigurationError(
-                f"Invalid argument supplied for `{name}`: {type(options[name]).__name__}. Expected {expected}."
+                f"Invalid argument supplied for `{name}`: {given}. Expected {expected}."
             )
 
 
@@ -94,9 +95,8 @@ def reject_unknown(given: Iterable[str], adapter: type) -> None:
 def names(adapter: type) -> list[str]:
     """The names of all options, as they stand in the signature."""
     code = adapter.__init__.__code__  # type: ignore[misc]
-    return list(
-        code.co_varnames[2 : code.co_argcount + code.co_kwonlyargcount]
-    )  # after `self` and `app`
+    after_app = 2
+    return list(code.co_varnames[after_app : code.co_argcount + code.co_kwonlyargcount])
 
 
 def set_log_level(level: Any) -> None:
