@@ -120,16 +120,20 @@ class Mangum:
     def __call__(self, event: LambdaEvent, context: LambdaContext) -> Any:
         """The Lambda handler. Raises `InferenceError` or `MalformedEvent` for an event that it
         can't serve, `EventLoopRunning` where a loop runs already."""
-        handler, scope, body = self._read(event, context)
-        if scope is None:
-            return handler(body)
+        handler = self.infer(event, context)
+        try:
+            scope, body = self._read(handler)
+        except RequestError as exc:
+            return handler(text_response(exc.status, exc.reason))
         return handler(self._run(self._respond(scope, body), self.loop_factory))
 
     async def asgi(self, event: LambdaEvent, context: LambdaContext) -> Any:
         """The same call, for code that runs an event loop already."""
-        handler, scope, body = self._read(event, context)
-        if scope is None:
-            return handler(body)
+        handler = self.infer(event, context)
+        try:
+            scope, body = self._read(handler)
+        except RequestError as exc:
+            return handler(text_response(exc.status, exc.reason))
         return handler(await self._respond(scope, body))
 
     def infer(self, event: Any, context: LambdaContext) -> LambdaHandler:
@@ -162,23 +166,16 @@ class Mangum:
         """Shut down what `startup()` or the first event started. Raises `LifespanFailure`."""
         self._run(self._environment.shutdown(), self.loop_factory)
 
-    def _read(
-        self, event: LambdaEvent, context: LambdaContext
-    ) -> tuple[LambdaHandler, Scope | None, Any]:
-        """The handler, the scope and the body; or the handler, `None` and the answer to a request
-        that is not served."""
-        handler = self.infer(event, context)
-        try:
-            scope, body = handler.scope, handler.body
-        except RequestError as exc:
-            return handler, None, text_response(exc.status, exc.reason)
+    def _read(self, handler: LambdaHandler) -> tuple[Scope, bytes]:
+        """The request. Raises `RequestError` for one that the application does not get to see."""
+        scope, body = handler.scope, handler.body
         if (
             self.config["events_path"]
             and not isinstance(handler, PassThrough)
-            and is_reserved(scope["path"], self.config)
+            and is_reserved(scope["path"], scope.get("root_path", ""), self.config)
         ):
-            return handler, None, text_response(404, "Not Found")
-        return handler, scope, body
+            raise RequestError(404, "Not Found")
+        return scope, body
 
     async def _respond(self, scope: Scope, body: bytes) -> Response:
         """Run the application, within its lifespan if it has one."""

@@ -116,7 +116,8 @@ class LambdaAtEdge(Handler):
 
     @property
     def _event_type(self) -> str:
-        return str((self.event["Records"][0]["cf"].get("config") or {}).get("eventType"))
+        config = self.event["Records"][0]["cf"].get("config")
+        return str(config.get("eventType")) if isinstance(config, dict) else ""
 
     def read_scope(self) -> Scope:
         request = self.event["Records"][0]["cf"]["request"]

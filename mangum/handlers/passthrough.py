@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 UNROUTED = (404, 405)
 """The statuses which say that no route of the application took the event."""
 
+_MAX_DECODINGS = 5
+
 
 class PassThrough(Handler):
     """An event of a queue, a schedule, a stream, … The application's JSON answer is the function's
@@ -102,25 +104,20 @@ class PassThrough(Handler):
         return False
 
 
-def is_reserved(path: str, config: LambdaConfig) -> bool:
+def is_reserved(path: str, root_path: str, config: LambdaConfig) -> bool:
     """Whether the path of a request is `events_path`, however it is spelled: encoded once more,
-    with doubled slashes, dots or a trailing slash, with or without the base path and
-    `root_path`."""
+    with doubled slashes, dots or a trailing slash, with or without a prefix."""
     reserved = _normal(str(config["events_path"]))
-    seen = ""
-    while path != seen:
-        seen = path
-        path = _normal(path)
-        if path == reserved or any(
-            path == prefix + reserved
-            for prefix in (
-                clean_prefix(config["api_gateway_base_path"]),
-                clean_prefix(config.get("root_path")),
-            )
-        ):
+    prefixes = ("", root_path, clean_prefix(config["api_gateway_base_path"]))
+    spellings = {prefix + reserved for prefix in prefixes}
+    for _ in range(_MAX_DECODINGS):
+        if _normal(path) in spellings:
             return True
-        path = decode_path(path)
-    return False
+        decoded = decode_path(path)
+        if decoded == path:
+            return False
+        path = decoded
+    return True  # nobody encodes a path so often who means well
 
 
 def _normal(path: str) -> str:

@@ -114,6 +114,10 @@ class LifespanCycle:
         if task is None:
             return
         if not task.done():
+            if self.loop is not get_running_loop():
+                raise LifespanFailure(
+                    "The application was started on another event loop; shut it down there."
+                )
             logger.debug("Waiting for application shutdown.")
             self._shutting_down = True
             self._settled = get_running_loop().create_future()
