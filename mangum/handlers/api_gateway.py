@@ -68,8 +68,10 @@ class APIGateway(Handler):
         identity = request_context.get("identity") or {}
         path = event.get("path") or "/"
         stage = ""
-        if self.modern:
-            stage, path = _split_client_path(path, request_context)
+        if self.modern and event.get("version") == "1.0":
+            stage, path = _split_http_stage(path, request_context)
+        elif self.modern:
+            stage = _rest_stage(path, request_context)
         headers, texts = encode_multi_value_headers(
             event.get("headers"), event.get("multiValueHeaders"), split=self.modern
         )
@@ -149,14 +151,17 @@ class HTTPGateway(Handler):
         event = self.event
         request_context = event["requestContext"]
         http = request_context["http"]
-        path = raw_path = event.get("rawPath")
+        is_function_url = _is_function_url(request_context)
+        stage = ""
+        raw_path = path = event.get("rawPath")
         if path is None:
             path = http.get("path") or "/"
-        elif _is_function_url(request_context):
+        elif is_function_url:
             path = decode_path(path)
-        stage = ""
-        if self.modern and request_context.get("stage") not in (None, "$default"):
-            stage, path, raw_path = _split_stage(path, raw_path, request_context["stage"])
+        else:
+            path = path if path.isascii() else path.encode("utf-8", "replace").decode()
+            if self.modern:
+                stage, path = _split_http_stage(path, request_context)
         headers, texts = encode_headers(event.get("headers"), event.get("cookies"))
         return build_scope(
             event,
@@ -165,14 +170,14 @@ class HTTPGateway(Handler):
             method=http["method"],
             headers=headers,
             texts=texts,
-            path=path.encode("utf-8", "replace").decode() if not path.isascii() else path,
-            raw_path=raw_path if _is_function_url(request_context) else None,
+            path=path,
+            raw_path=raw_path if is_function_url else None,
             stage=stage,
             query_string=(event.get("rawQueryString") or "").encode("utf-8", "replace"),
             client_ip=http.get("sourceIp"),
             protocol=http.get("protocol"),
             client_certificate=(request_context.get("authentication") or {}).get("clientCert"),
-            tls_headers=_is_function_url(request_context),
+            tls_headers=is_function_url,
         )
 
     def write_result(self, response: Response) -> dict[str, Any]:
@@ -197,30 +202,23 @@ def _is_function_url(request_context: dict[str, Any]) -> bool:
     return ".lambda-url." in (request_context.get("domainName") or "")
 
 
-def _split_client_path(path: str, request_context: dict[str, Any]) -> tuple[str, str]:
-    """The stage, if the client's path begins with it, and the path behind it; `("", path)` if not.
-
-    A REST API names the client's path beside its own, `/prod/items` and `/items`. An HTTP API with
-    payload 1.0 on its default domain has the stage in both.
-    """
-    stage = f"/{request_context.get('stage')}"
+def _rest_stage(path: str, request_context: dict[str, Any]) -> str:
+    """A REST API's stage, if the client's path begins with it: `/prod` for `/items` that the client
+    calls `/prod/items`. On a domain of one's own it does not."""
     client_path = request_context.get("path") or ""
-    rest = strip_prefix(client_path, stage)
+    stage = f"/{request_context.get('stage')}"
+    return stage if client_path != path and strip_prefix(client_path, stage) is not None else ""
+
+
+def _split_http_stage(path: str, request_context: dict[str, Any]) -> tuple[str, str]:
+    """The stage that the client sees, and the path behind it; `("", path)` if it has none.
+
+    An HTTP API puts a named stage before the path. On its default domain the client sees it too; on
+    a domain of one's own, where a mapping adds it, the client does not.
+    """
+    stage = f"/{request_context.get('stage') or '$default'}"
+    rest = strip_prefix(path, stage)
     if rest is None:
         return "", path
-    if client_path != path:
-        return stage, path
-    return (
-        (stage, rest)
-        if ".execute-api." in (request_context.get("domainName") or "")
-        else ("", path)
-    )
-
-
-def _split_stage(path: str, raw_path: str | None, stage: str) -> tuple[str, str, str | None]:
-    """The stage taken off a path that begins with it: what is left may be empty."""
-    prefix = f"/{stage}"
-    rest = strip_prefix(path, prefix)
-    if rest is None:
-        return "", path, raw_path
-    return prefix, rest, None if raw_path is None else strip_prefix(raw_path, prefix)
+    domain = request_context.get("domainName") or ""
+    return (stage, rest) if not domain or ".execute-api." in domain else ("", rest or "/")
