@@ -1,4 +1,4 @@
-"""The command line, `mangum` or `python -m mangum`: for development only, a handler never imports it."""
+"""The command line, `mangum` or `python -m mangum`. For development: no handler imports it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 """Each verb with its module, which is imported only when the verb is used, and what it does.
 
-A module has `configure(parser)`, which adds its arguments, and `run(arguments)`, which returns the exit code.
+A module has `configure(parser)`, which adds its arguments, and `run(arguments)`, which returns the
+exit code.
 """
 
 INTERRUPTED = 130  # what shells report for Ctrl-C

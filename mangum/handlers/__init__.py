@@ -32,7 +32,7 @@ DETECTION: tuple[type[LambdaHandler], ...] = (
     WebSocketGateway,  # may carry `httpMethod` and `path`
     VPCLattice,  # has `version` "2.0"
     VPCLatticeV1,
-    HTTPGateway,  # `version` "2.0" and `requestContext.http`
+    HTTPGateway,  # `version` "2.0" and `requestContext.http`, or "1.0" and what the next row has
     APIGateway,  # `httpMethod` and `requestContext`
     PassThrough,  # anything else, if `events_path` says so
 )

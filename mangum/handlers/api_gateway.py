@@ -33,8 +33,8 @@ MAX_HTTP_API_HEADER_BYTES = 10_240
 
 
 class APIGateway(Handler):
-    """A REST API, and the payload 1.0 of an HTTP API, which is the same in all but the limit of
-    headers."""
+    """A REST API; it reads the payload 1.0 of an HTTP API too, which is the same but for the
+    stage."""
 
     source = "a REST API"
     fields = (
@@ -57,10 +57,6 @@ class APIGateway(Handler):
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
         return bool(event.get("httpMethod")) and isinstance(event.get("requestContext"), dict)
-
-    @property
-    def max_header_bytes(self) -> int | None:  # type: ignore[override]
-        return MAX_HTTP_API_HEADER_BYTES if self.event.get("version") == "1.0" else None
 
     def read_scope(self) -> Scope:
         event = self.event
@@ -106,8 +102,8 @@ class APIGateway(Handler):
 
 
 class HTTPGateway(Handler):
-    """The payload 2.0 of an HTTP API, and a function URL. Payload 1.0 is passed on to
-    `APIGateway`."""
+    """An HTTP API, and a function URL. Payload 1.0 is a REST API's but for the limit of headers, so
+    `APIGateway` reads and writes it."""
 
     source = "an HTTP API or function URL"
     fields = (
@@ -134,20 +130,25 @@ class HTTPGateway(Handler):
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
+        version = event.get("version")
+        if version == "1.0":
+            return APIGateway.infer(event, context, config)
         request_context = event.get("requestContext")
         return (
-            event.get("version") == "2.0"
+            version == "2.0"
             and isinstance(request_context, dict)
             and isinstance(request_context.get("http"), dict)
         )
 
     @property
     def max_header_bytes(self) -> int | None:  # type: ignore[override]
-        return None if _is_function_url(self.event["requestContext"]) else MAX_HTTP_API_HEADER_BYTES
+        if not self._version_1 and _is_function_url(self.event["requestContext"]):
+            return None
+        return MAX_HTTP_API_HEADER_BYTES
 
     def read_scope(self) -> Scope:
         if self._version_1:
-            return self._version_1.read_scope()
+            return self._version_1.scope
         event = self.event
         request_context = event["requestContext"]
         http = request_context["http"]

@@ -40,7 +40,7 @@ class LifespanCycle:
         self.lifespan = lifespan
         self.strict = strict
         self.state = LifespanCycleState.CONNECTING
-        self.exception: BaseException | None = None
+        self.exception: Exception | None = None
         self.lifespan_state: dict[str, Any] = {}
         self.loop: AbstractEventLoop | None = None
         self._task: Task[None] | None = None
@@ -49,6 +49,7 @@ class LifespanCycle:
         )
         self._receivers: list[Future[None]] = []
         self._shutting_down = False
+        self._exit: BaseException | None = None
 
     def __enter__(self) -> None:
         from mangum.protocols.loop import run
@@ -88,6 +89,7 @@ class LifespanCycle:
         # mistake
         self._task._log_destroy_pending = False  # type: ignore[attr-defined]
         await self._settled
+        self._raise_exit()
         if self.state is LifespanCycleState.READY:
             logger.debug("Application startup complete.")
             return
@@ -123,6 +125,7 @@ class LifespanCycle:
             self._settled = get_running_loop().create_future()
             self._wake_receivers()
             await self._settled
+            self._raise_exit()
             self._end_task()
         if self.state is LifespanCycleState.FAILED:
             if not self.strict:
@@ -140,6 +143,10 @@ class LifespanCycle:
             await self.app(scope, self.receive, self.send)
         except LifespanUnsupported:
             pass
+        except (KeyboardInterrupt, SystemExit) as exc:
+            if self._settled is None or self._settled.done():
+                raise
+            self._exit = exc  # for the one who waits: from here it would stop the loop under him
         except Exception as exc:
             self._note(exc)
         finally:
@@ -189,6 +196,10 @@ class LifespanCycle:
         self.state = LifespanCycleState.FAILED
         self.exception = error
         raise error
+
+    def _raise_exit(self) -> None:
+        if self._exit is not None:
+            raise self._exit
 
     def _note(self, exc: Exception) -> None:
         if exc is self.exception:  # raised by send(), told by startup() or shutdown()

@@ -21,6 +21,7 @@ T = TypeVar("T")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _EAGER = sys.version_info >= (3, 12)
+_ROUNDS_TO_CANCEL = 5
 _ANYIO_BACKEND = "anyio._backends._asyncio"
 
 
@@ -130,26 +131,48 @@ def run(coroutine: Coroutine[Any, Any, T], factory: LoopFactory | None = None) -
 
         kept.stop_workers = keep_workers(loop)
     try:
-        if (
-            isinstance(loop, asyncio.BaseEventLoop)
-            and loop.get_task_factory() is None
-            and not loop.get_debug()
-        ):
-            return _run_first_step_at_once(loop, coroutine)
-        return loop.run_until_complete(coroutine)
+        return _drive(loop, coroutine)
     finally:
         while _loops.postponed:
             _loops.postponed.pop(0)()
 
 
-def _run_first_step_at_once(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
-    """As `loop.run_until_complete`, but up to the first suspension without a round of the loop.
+def _drive(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
+    """As `loop.run_until_complete`, but, where that is possible, without a round of the loop.
 
     Most requests never suspend, and a round (a `select`, two callbacks) costs more than the rest of
-    the adapter. asyncio starts a task eagerly only while its loop runs, which is what the private
-    attribute says; before Python 3.12 the task's first step is taken from the queue by hand.
+    the adapter.
     """
-    task: asyncio.Task[T] = asyncio.Task.__new__(asyncio.Task)
+    if (
+        isinstance(loop, asyncio.BaseEventLoop)
+        and loop.get_task_factory() is None
+        and not loop.get_debug()
+    ):
+        task: asyncio.Task[T] = asyncio.Task.__new__(asyncio.Task)
+        begin = _take_first_step
+    else:
+        task = loop.create_task(coroutine)
+        begin = None
+    try:
+        if begin is not None:
+            begin(task, loop, coroutine)
+        if begin is None or not task.done():
+            return loop.run_until_complete(task)  # type: ignore[no-any-return]
+        if loop._ready:
+            # children left behind get the step that a round would have given them
+            _run_one_round(loop)
+    except (KeyboardInterrupt, SystemExit):
+        _abandon(task, loop)
+        raise
+    return task.result()
+
+
+def _take_first_step(task: Any, loop: Any, coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run the task up to its first suspension.
+
+    asyncio starts a task eagerly only while its loop runs, which is what the private attribute
+    says; before Python 3.12 the task's first step is taken from the queue by hand.
+    """
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(
         firstiter=loop._asyncgen_firstiter_hook, finalizer=loop._asyncgen_finalizer_hook
@@ -158,22 +181,28 @@ def _run_first_step_at_once(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
     events._set_running_loop(loop)
     try:
         if _EAGER:
-            task.__init__(coroutine, loop=loop, eager_start=True)  # type: ignore[misc,call-arg,unused-ignore]
+            task.__init__(coroutine, loop=loop, eager_start=True)
         else:
-            task.__init__(coroutine, loop=loop)  # type: ignore[misc]
+            task.__init__(coroutine, loop=loop)
             loop._ready.pop()._run()
-    except (KeyboardInterrupt, SystemExit):
-        if task.done() and not task.cancelled():
-            task.exception()  # raised here: nobody need be told that it was never retrieved
-        raise
     finally:
         loop._thread_id = None
         events._set_running_loop(None)
         sys.set_asyncgen_hooks(*hooks)
-    if not task.done():
-        return loop.run_until_complete(task)  # type: ignore[no-any-return]
-    if loop._ready:
-        # children that the application left behind get the step that a round would have given them
-        loop.call_soon(loop.stop)
-        loop.run_forever()
-    return task.result()
+
+
+def _run_one_round(loop: asyncio.AbstractEventLoop) -> None:
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
+def _abandon(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
+    """See that a task which is not waited for any more neither goes on with the next call nor has
+    its exception reported as unseen."""
+    for _ in range(_ROUNDS_TO_CANCEL):
+        if task.done():
+            break
+        task.cancel()
+        _run_one_round(loop)
+    if task.done() and not task.cancelled():
+        task.exception()

@@ -1,0 +1,126 @@
+"""Events on the command line: reading a file, and telling which source sent it.
+
+Messages name keys and types of an event, never its values.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from json import JSONDecodeError
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mangum.cli.usage import WrongUse
+from mangum.handlers import DETECTION, PassThrough
+from mangum.handlers._sources import source_of
+from mangum.handlers.alb import ALB
+from mangum.handlers.api_gateway import APIGateway, HTTPGateway, _is_function_url
+from mangum.handlers.authorizer import Authorizer
+from mangum.handlers.lambda_at_edge import LambdaAtEdge
+from mangum.handlers.vpc_lattice import VPCLattice, VPCLatticeV1
+from mangum.handlers.websocket_gateway import WebSocketGateway
+
+SOURCES = {
+    "rest": "a REST API",
+    "http": "an HTTP API",
+    "url": "a function URL",
+    "alb": "an Application Load Balancer",
+    "edge": "Lambda@Edge",
+    "lattice": "VPC Lattice",
+    "websocket": "a WebSocket API",
+    "event": "a service that sends no requests",
+}
+"""The words of `--source`, and what each stands for."""
+
+_NAMES: dict[type, str | None] = {
+    ALB: "alb",
+    APIGateway: "rest",
+    Authorizer: None,
+    HTTPGateway: "http",
+    LambdaAtEdge: "edge",
+    VPCLattice: "lattice",
+    VPCLatticeV1: "lattice",
+    WebSocketGateway: "websocket",
+}
+
+_CONTEXT: Any = None  # what the table's rows look at is the event alone
+_CONFIG: Any = {}
+
+
+class Source(NamedTuple):
+    name: str | None  # the word for `--source`, if there is one
+    phrase: str  # `"an HTTP API"`, `"aws:sqs"`
+    infers_answers: bool = False  # makes an answer of any result, as payload 2.0 does
+
+
+def read_event(path: str) -> Any:
+    """The JSON of a file, or of the standard input for `-`. Raises `WrongUse`."""
+    name = "the standard input" if path == "-" else path
+    try:
+        if path == "-":
+            if sys.stdin.isatty():
+                print("Type or paste the event, and end it with Ctrl-D.", file=sys.stderr)
+            data = sys.stdin.buffer.read()
+        else:
+            data = Path(path).read_bytes()
+    except OSError as error:
+        raise WrongUse(
+            f"can't read {path} ({error.strerror}): name the file of an event, or - for stdin"
+        ) from None
+    if not data.strip():
+        raise WrongUse(f"{name} is empty: it should hold one event as JSON")
+    try:
+        return json.loads(data)
+    except JSONDecodeError as error:
+        fault = f"{error.msg.partition(':')[0]}, line {error.lineno}, column {error.colno}"
+    except UnicodeDecodeError as error:
+        fault = f"it is not {error.encoding.upper()}, byte {error.start}"
+    except RecursionError:
+        fault = "it is nested too deeply"
+    raise WrongUse(f"{name} is not JSON: {fault}")
+
+
+def recognise(event: Any) -> Source:
+    """The source of an event, by the adapter's own table."""
+    if isinstance(event, dict):
+        for handler in DETECTION:
+            if handler is not PassThrough and handler.infer(event, _CONTEXT, _CONFIG):
+                return _source(handler, event)
+    return Source("event", source_of(event) or "an unknown service")
+
+
+def check_source(event: Any, expected: str, path: str) -> None:
+    """Raise `WrongUse` if the event is of another source than it should be."""
+    source = recognise(event)
+    if source.name == expected:
+        return
+    name = "the standard input" if path == "-" else path
+    if source.name is None:
+        advice = "which is no request"
+    else:
+        advice = f"so give --source {source.name}, or leave it out"
+    if source == ("event", "an unknown service", False):
+        if not isinstance(event, dict):
+            seen = f"holds a JSON {_json_type(event)}"
+        else:
+            keys = ", ".join(map(repr, sorted(event)[:8])) or "none"
+            seen = f"is of no source that sends requests (its keys: {keys})"
+    else:
+        seen = f"looks like an event of {source.phrase}"
+    raise WrongUse(f"{name} is not an event of {SOURCES[expected]}: it {seen}, {advice}")
+
+
+def _source(handler: type, event: dict[str, Any]) -> Source:
+    name = _NAMES[handler]
+    if handler is HTTPGateway and _is_function_url(event["requestContext"]):
+        name = "url"
+    elif handler is APIGateway and event.get("version") == "1.0":
+        name = "http"
+    phrase = SOURCES[name] if name else str(handler.source)  # type: ignore[attr-defined]
+    return Source(name, phrase, infers_answers=handler is HTTPGateway)
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")

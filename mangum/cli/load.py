@@ -1,0 +1,149 @@
+"""Finding the function that a command line names, `module:handler` or Lambda's `module.handler`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mangum import Mangum
+from mangum.cli.usage import WrongUse
+
+EXAMPLE = "app:handler"
+
+
+def load(target: str, folder: str) -> Any:
+    """The function that `target` names, from a module in `folder` or installed.
+
+    Raises `WrongUse` if there is none or Lambda could not call it, and whatever the module raises
+    when it is imported.
+    """
+    module_name, attribute = split_target(target)
+    path = Path(folder)
+    if not path.is_dir():
+        raise WrongUse(f"--app-dir {folder} is no folder: name the one that holds the module")
+    sys.path.insert(0, str(path.resolve()))
+    module = _import(module_name, path)
+    function: Any = module
+    for name in attribute.split("."):
+        if not hasattr(function, name):
+            raise WrongUse(_no_attribute(module, module_name, attribute))
+        function = getattr(function, name)
+    fault = _fault(function, module, module_name)
+    if fault:
+        raise WrongUse(f"{module_name}:{attribute} {fault}")
+    return function
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """`"pkg.app:handler"`, `"pkg/app.handler"` → `("pkg.app", "handler")`. Raises `WrongUse`."""
+    module, colon, attribute = target.removeprefix("./").partition(":")
+    if not colon and not module.endswith(".py"):
+        module, _, attribute = module.rpartition(".")
+    name = module.removesuffix(".py").replace("/", ".").strip(".")
+    if module.endswith(".py"):
+        raise WrongUse(
+            f"{target} names a file: name its module and the function in it,"
+            f" {name}:{attribute or 'handler'}"
+        )
+    if not (name and attribute) or not all((name + "." + attribute).split(".")):
+        raise WrongUse(
+            f"{target!r} names no function: write module:handler or module.handler,"
+            f" for example {(name or attribute or 'app')}:handler"
+        )
+    return name, attribute
+
+
+def _import(name: str, folder: Path) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name != missing and not name.startswith(missing + "."):
+            raise  # a module that the function's own code looks for
+    found = get_close_matches(name, [path.stem for path in folder.glob("*.py")], 1)
+    advice = f"did you mean {found[0]}?" if found else "name its folder with --app-dir"
+    raise WrongUse(f"no module {missing!r} in {folder.resolve()} or installed: {advice}")
+
+
+def _no_attribute(module: ModuleType, module_name: str, attribute: str) -> str:
+    if "." not in attribute and _is_module(f"{module_name}.{attribute}"):
+        return (
+            f"{module_name}.{attribute} is a module: name the function in it,"
+            f" {module_name}.{attribute}:handler"
+        )
+    public = [name for name, value in vars(module).items() if _is_candidate(name, value, module)]
+    adapters = _adapters(module)
+    names = get_close_matches(attribute, public, 1) or adapters or public[:5]
+    advice = f"did you mean {' or '.join(names)}?" if names else "it has no function at all"
+    return f"{module_name} has no {attribute!r}: {advice}"
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _is_candidate(name: str, value: object, module: ModuleType) -> bool:
+    """Whether it could be meant: an adapter, or a function that the module itself defines."""
+    if isinstance(value, Mangum):
+        return True
+    return inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
+
+
+def _adapters(module: ModuleType) -> list[str]:
+    return [name for name, value in vars(module).items() if isinstance(value, Mangum)]
+
+
+def _fault(function: Any, module: ModuleType, module_name: str) -> str | None:
+    """Why Lambda could not call it, and what to do; `None` if it can."""
+    if inspect.ismodule(function):
+        return "is a module: name the function in it"
+    if inspect.isclass(function):
+        return f"is a class: name an instance or a function, for example {EXAMPLE}"
+    if not callable(function):
+        return f"is a {type(function).__name__}, not a function: name the Lambda handler"
+    if isinstance(function, Mangum):
+        return None
+    parameters = _required_parameters(function)
+    if parameters == 3:
+        kind = type(function).__name__
+        named = "an ASGI application" if kind == "function" else f"an ASGI application ({kind})"
+        adapters = _adapters(module)
+        if adapters:
+            return f"is {named}: name its Lambda handler, {module_name}:{adapters[0]}"
+        return f"is {named}: add `handler = Mangum(…)` and name that, {module_name}:handler"
+    if inspect.iscoroutinefunction(_call_of(function)):
+        return "is an `async def`, which Lambda does not await: name a plain function"
+    if parameters is not None and not _takes_two(function):
+        return f"can't be called with (event, context): it takes {parameters} arguments"
+    return None
+
+
+def _call_of(function: Any) -> Any:
+    return function if inspect.isroutine(function) else type(function).__call__
+
+
+def _required_parameters(function: Any) -> int | None:
+    """The arguments it can't be called without; `None` if that can't be known, as of a built-in."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(it.kind in positional and it.default is it.empty for it in parameters)
+
+
+def _takes_two(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    return True
