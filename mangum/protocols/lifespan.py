@@ -174,7 +174,7 @@ class LifespanCycle:
             message.get("type") if hasattr(message, "get") else type(message).__name__
         )
         logger.debug("%s: '%s' event received from application.", self.state, message_type)
-        if self.state is LifespanCycleState.CONNECTING:
+        if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):
             self.state = LifespanCycleState.UNSUPPORTED
             raise LifespanUnsupported("Lifespan protocol appears unsupported.")
         target = LIFESPAN[self.state].get(message_type) if isinstance(message_type, str) else None
@@ -194,7 +194,8 @@ class LifespanCycle:
 
     def _fail(self, error: Exception) -> NoReturn:
         self.state = LifespanCycleState.FAILED
-        self.exception = error
+        if self.exception is None:  # the first reason is the one that counts
+            self.exception = error
         raise error
 
     def _raise_exit(self) -> None:
