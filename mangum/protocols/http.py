@@ -161,7 +161,7 @@ class HTTPCycle:
 def _status(message: Message) -> int:
     try:
         return int(message["status"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UnexpectedMessage(
             f"'{RESPONSE_START}' needs a `status` that is an integer."
         ) from None

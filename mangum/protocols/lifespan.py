@@ -205,7 +205,7 @@ class LifespanCycle:
     def _note(self, exc: Exception) -> None:
         if exc is self.exception:  # raised by send(), told by startup() or shutdown()
             return
-        if self.state is LifespanCycleState.CONNECTING:
+        if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):
             logger.debug("The application raised at the lifespan scope: %s", type(exc).__name__)
         else:
             logger.error("Exception in 'lifespan' protocol.", exc_info=exc)
