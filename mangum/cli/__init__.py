@@ -33,7 +33,12 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return WRONG_USE
     try:
-        arguments = parser.parse_args(argv)
+        arguments, unknown = parser.parse_known_args(argv)
+        if unknown:
+            raise WrongUse(
+                f"unrecognized arguments: {' '.join(unknown)};"
+                f" `mangum {arguments.verb} --help` lists what can be given"
+            )
         code: int = import_module(VERBS[arguments.verb][0]).run(arguments)
         sys.stdout.flush()
     except WrongUse as error:

@@ -22,16 +22,16 @@ from mangum.handlers.vpc_lattice import VPCLattice, VPCLatticeV1
 from mangum.handlers.websocket_gateway import WebSocketGateway
 
 SOURCES = {
-    "rest": "a REST API",
-    "http": "an HTTP API",
-    "url": "a function URL",
-    "alb": "an Application Load Balancer",
-    "edge": "Lambda@Edge",
-    "lattice": "VPC Lattice",
-    "websocket": "a WebSocket API",
-    "event": "a service that sends no requests",
+    "rest": ("a REST API", "`httpMethod` and `requestContext`"),
+    "http": ("an HTTP API", "`version` and `requestContext`"),
+    "url": ("a function URL", "`.lambda-url.` in `requestContext.domainName`"),
+    "alb": ("an Application Load Balancer", "`requestContext.elb`"),
+    "edge": ("Lambda@Edge", "`Records[0].cf`"),
+    "lattice": ("VPC Lattice", "`requestContext.serviceArn`, or `raw_path` and `method`"),
+    "websocket": ("a WebSocket API", "`connectionId` and `eventType` in `requestContext`"),
+    "event": ("a service that sends no requests", "none of these marks"),
 }
-"""The words of `--source`, and what each stands for."""
+"""The words of `--source`: what each stands for, and what its events have."""
 
 _NAMES: dict[type, str | None] = {
     ALB: "alb",
@@ -46,6 +46,8 @@ _NAMES: dict[type, str | None] = {
 
 _CONTEXT: Any = None  # what the table's rows look at is the event alone
 _CONFIG: Any = {}
+
+UNKNOWN = "an unknown service"
 
 
 class Source(NamedTuple):
@@ -75,7 +77,7 @@ def read_event(path: str) -> Any:
     except JSONDecodeError as error:
         fault = f"{error.msg.partition(':')[0]}, line {error.lineno}, column {error.colno}"
     except UnicodeDecodeError as error:
-        fault = f"it is not {error.encoding.upper()}, byte {error.start}"
+        fault = f"its byte {error.start} is not {error.encoding.upper()}"
     except RecursionError:
         fault = "it is nested too deeply"
     raise WrongUse(f"{name} is not JSON: {fault}")
@@ -87,7 +89,7 @@ def recognise(event: Any) -> Source:
         for handler in DETECTION:
             if handler is not PassThrough and handler.infer(event, _CONTEXT, _CONFIG):
                 return _source(handler, event)
-    return Source("event", source_of(event) or "an unknown service")
+    return Source("event", source_of(event) or UNKNOWN)
 
 
 def check_source(event: Any, expected: str, path: str) -> None:
@@ -96,19 +98,18 @@ def check_source(event: Any, expected: str, path: str) -> None:
     if source.name == expected:
         return
     name = "the standard input" if path == "-" else path
-    if source.name is None:
-        advice = "which is no request"
+    phrase, marks = SOURCES[expected]
+    if source.phrase != UNKNOWN:
+        advice = (
+            f"give --source {source.name}, or leave it out" if source.name else "it can't be served"
+        )
+        seen = f"it looks like one of {source.phrase}; {advice}"
+    elif isinstance(event, dict):
+        keys = ", ".join(map(repr, sorted(event)[:8])) or "none"
+        seen = f"that has {marks}, while the keys here are {keys}"
     else:
-        advice = f"so give --source {source.name}, or leave it out"
-    if source == ("event", "an unknown service", False):
-        if not isinstance(event, dict):
-            seen = f"holds a JSON {_json_type(event)}"
-        else:
-            keys = ", ".join(map(repr, sorted(event)[:8])) or "none"
-            seen = f"is of no source that sends requests (its keys: {keys})"
-    else:
-        seen = f"looks like an event of {source.phrase}"
-    raise WrongUse(f"{name} is not an event of {SOURCES[expected]}: it {seen}, {advice}")
+        seen = f"that is an object, and this is JSON's {_json_type(event)}"
+    raise WrongUse(f"{name} is not an event of {phrase}: {seen}")
 
 
 def _source(handler: type, event: dict[str, Any]) -> Source:
@@ -117,7 +118,7 @@ def _source(handler: type, event: dict[str, Any]) -> Source:
         name = "url"
     elif handler is APIGateway and event.get("version") == "1.0":
         name = "http"
-    phrase = SOURCES[name] if name else str(handler.source)  # type: ignore[attr-defined]
+    phrase = SOURCES[name][0] if name else str(handler.source)  # type: ignore[attr-defined]
     return Source(name, phrase, infers_answers=handler is HTTPGateway)
 
 

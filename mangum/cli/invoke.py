@@ -57,7 +57,7 @@ class FunctionFailed(Exception):
 def configure(parser: ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EPILOG.format(
-        sources="\n".join(f"  {name:<10} {phrase}" for name, phrase in SOURCES.items()),
+        sources="\n".join(f"  {name:<10} {phrase}" for name, (phrase, _) in SOURCES.items()),
         codes="\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items()),
         examples=EXAMPLES,
     )
@@ -78,6 +78,8 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
+    if arguments.function.endswith(".json"):
+        raise WrongUse("the function comes before the event: mangum invoke app:handler event.json")
     event = read_event(arguments.event)
     if arguments.source:
         check_source(event, arguments.source, arguments.event)

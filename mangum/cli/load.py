@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -54,7 +55,7 @@ def split_target(target: str) -> tuple[str, str]:
     if not (name and attribute) or not all((name + "." + attribute).split(".")):
         raise WrongUse(
             f"{target!r} names no function: write module:handler or module.handler,"
-            f" for example {(name or attribute or 'app')}:handler"
+            f" for example {name or 'app'}:handler"
         )
     return name, attribute
 
@@ -112,8 +113,7 @@ def _fault(function: Any, module: ModuleType, module_name: str) -> str | None:
         return f"is a {type(function).__name__}, not a function: name the Lambda handler"
     if isinstance(function, Mangum):
         return None
-    parameters = _required_parameters(function)
-    if parameters == 3:
+    if _is_asgi(function):
         kind = type(function).__name__
         named = "an ASGI application" if kind == "function" else f"an ASGI application ({kind})"
         adapters = _adapters(module)
@@ -122,8 +122,8 @@ def _fault(function: Any, module: ModuleType, module_name: str) -> str | None:
         return f"is {named}: add `handler = Mangum(…)` and name that, {module_name}:handler"
     if inspect.iscoroutinefunction(_call_of(function)):
         return "is an `async def`, which Lambda does not await: name a plain function"
-    if parameters is not None and not _takes_two(function):
-        return f"can't be called with (event, context): it takes {parameters} arguments"
+    if not _takes_event_and_context(function):
+        return "takes other arguments than Lambda's: give it the parameters (event, context)"
     return None
 
 
@@ -131,19 +131,30 @@ def _call_of(function: Any) -> Any:
     return function if inspect.isroutine(function) else type(function).__call__
 
 
-def _required_parameters(function: Any) -> int | None:
-    """The arguments it can't be called without; `None` if that can't be known, as of a built-in."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return None
+def _is_asgi(function: Any) -> bool:
+    """Whether it must be called with a scope, `receive` and `send`."""
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(it.kind in positional and it.default is it.empty for it in parameters)
+    required = [
+        name
+        for name, it in _parameters(function).items()
+        if it.kind in positional and it.default is it.empty
+    ]
+    if len(required) != 3:
+        return False
+    return inspect.iscoroutinefunction(_call_of(function)) or required[0] == "scope"
 
 
-def _takes_two(function: Any) -> bool:
+def _takes_event_and_context(function: Any) -> bool:
     try:
-        inspect.signature(function).bind(None, None)
+        inspect.Signature([*_parameters(function).values()]).bind(None, None)
     except TypeError:
         return False
     return True
+
+
+def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
+    """Those of the signature; any two where there is none to see, as with some built-ins."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return inspect.signature(lambda event, context: None).parameters

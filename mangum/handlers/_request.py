@@ -120,17 +120,22 @@ def _locate(path: str, stage: str, config: LambdaConfig, modern: bool) -> tuple[
         path = f"/{path}"
     base = config["api_gateway_base_path"]
     root = config.get("root_path")
-    prefix = stage if modern else ""
+    prefix = stage
     if base and base != "/":
         base = clean_prefix(base)
-        rest = strip_prefix(path, base)
-        if rest is not None:
-            path = rest
-            prefix = prefix + base if modern else ""
+        for prefix_with_base, rest in (
+            (base, strip_prefix(stage + path, base)),
+            (stage + base, strip_prefix(path, base)),
+        ):
+            if rest is not None:
+                prefix, path = prefix_with_base, rest
+                break
     if root is not None:
         prefix = clean_prefix(root)
         rest = strip_prefix(path, prefix)
         path = path if rest is None else rest
+    elif not modern:
+        prefix = ""
     return prefix, prefix + path or "/"
 
 

@@ -23,6 +23,7 @@ EVENT_SOURCES = frozenset(
         "aws:ses",
         "aws:sns",
         "aws:sqs",
+        "aws:SelfManagedKafka",
         "SelfManagedKafka",
     )
 )
