@@ -10,7 +10,7 @@ from mangum.handlers import DETECTION, PassThrough
 from mangum.handlers._sources import describe
 from mangum.handlers.passthrough import is_reserved
 from mangum.options import DEFAULT_TEXT_MIME_TYPES
-from mangum.protocols.http import HTTPCycle, text_response
+from mangum.protocols.http import HTTPCycle
 from mangum.protocols.lifespan import EnvironmentLifespan, LifespanCycle, LifespanCycleState
 
 TYPE_CHECKING = False
@@ -124,7 +124,7 @@ class Mangum:
         try:
             scope, body = self._read(handler)
         except RequestError as exc:
-            return handler(text_response(exc.status, exc.reason))
+            return handler(exc.response)
         return handler(self._run(self._respond(scope, body), self.loop_factory))
 
     async def asgi(self, event: LambdaEvent, context: LambdaContext) -> Any:
@@ -133,7 +133,7 @@ class Mangum:
         try:
             scope, body = self._read(handler)
         except RequestError as exc:
-            return handler(text_response(exc.status, exc.reason))
+            return handler(exc.response)
         return handler(await self._respond(scope, body))
 
     def infer(self, event: Any, context: LambdaContext) -> LambdaHandler:
@@ -172,7 +172,7 @@ class Mangum:
         if (
             self.config["events_path"]
             and not isinstance(handler, PassThrough)
-            and is_reserved(scope["path"], scope.get("root_path", ""), self.config)
+            and is_reserved(scope, self.config)
         ):
             raise RequestError(404, "Not Found")
         return scope, body

@@ -3,6 +3,10 @@ values."""
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mangum.types import Response
+
 
 class MangumError(Exception):
     """The base of all the errors below."""
@@ -20,17 +24,33 @@ class MalformedEvent(MangumError, ValueError):
     """The event's source is known, but a field of it has a shape that the source never sends."""
 
 
-class RequestError(MangumError):
-    """The client's request can't be handed to the application; it is answered with `status` and
-    `reason`.
-
-    A handler may raise it from `scope` or `body`.
-    """
+class HTTPError(MangumError):
+    """An answer of the adapter's own: `status`, with `reason` as a plain text."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+    @property
+    def response(self) -> Response:
+        """The answer, as the application would have given it."""
+        headers = [[b"content-type", b"text/plain; charset=utf-8"]]
+        return {"status": self.status, "headers": headers, "body": self.reason.encode()}
+
+
+class RequestError(HTTPError):
+    """The client's request can't be handed to the application, so the adapter answers.
+
+    A handler may raise it from `scope` or `body`.
+    """
+
+
+class ResponseError(HTTPError):
+    """The application's answer can't be written as a result: the client gets a 500."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(500, reason)
 
 
 class EventError(MangumError):

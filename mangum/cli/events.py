@@ -116,10 +116,8 @@ def _source(handler: type, event: dict[str, Any]) -> Source:
     name = _NAMES[handler]
     if handler is HTTPGateway and _is_function_url(event["requestContext"]):
         name = "url"
-    elif handler is APIGateway and event.get("version") == "1.0":
-        name = "http"
     phrase = SOURCES[name][0] if name else str(handler.source)  # type: ignore[attr-defined]
-    return Source(name, phrase, infers_answers=handler is HTTPGateway)
+    return Source(name, phrase, infers_answers=handler is HTTPGateway and event["version"] == "2.0")
 
 
 def _json_type(value: Any) -> str:

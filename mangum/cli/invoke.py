@@ -165,7 +165,7 @@ def _print_result(result: Any, event: Any, raw: bool) -> int:
     else:
         _print_text(write_answer(answer, painter(sys.stdout)))
     if fault:
-        print(f"mangum: {source.phrase} would answer 502 to this result: {fault}", file=sys.stderr)
+        print(f"mangum: {source.phrase} would refuse this result: {fault}", file=sys.stderr)
         return SERVER_ERROR
     return answer.status // 100 if answer and answer.status >= 400 else ANSWERED
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 import logging
 
 from mangum._speedups import decode_body
-from mangum.exceptions import InferenceError, MalformedEvent, MangumError, RequestError
+from mangum.exceptions import (
+    InferenceError,
+    MalformedEvent,
+    MangumError,
+    RequestError,
+    ResponseError,
+)
 from mangum.handlers._response import check_size
 
 TYPE_CHECKING = False
@@ -71,19 +77,14 @@ class Handler:
 
     def __call__(self, response: Response) -> dict[str, Any]:
         """The result for Lambda. An answer over the source's limits becomes a 500 that says so."""
-        result = self.write_result(response)
-        excess = check_size(result, response, self.max_result_bytes, self.max_header_bytes)
-        if excess is None:
-            return result
-        logger.error("The response is too large for %s: %s.", self.source, excess)
-        text = f"The response is too large for {self.source}: {excess}.".encode()
-        return self.write_result(
-            {
-                "status": 500,
-                "headers": [[b"content-type", b"text/plain; charset=utf-8"]],
-                "body": text,
-            }
-        )
+        try:
+            result = self.write_result(response)
+            check_size(result, response, self.max_result_bytes, self.max_header_bytes)
+        except ResponseError as exc:
+            error = ResponseError(f"The response is too large for {self.source}: {exc}.")
+            logger.error("%s", error)
+            return self.write_result(error.response)
+        return result
 
     def read_scope(self) -> Scope:
         raise NotImplementedError

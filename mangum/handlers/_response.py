@@ -4,6 +4,7 @@ sizes."""
 from __future__ import annotations
 
 from mangum._speedups import decode_headers, encode_body
+from mangum.exceptions import ResponseError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
 # https://github.com/aws/aws-lambda-python-runtime-interface-client, lambda_runtime_marshaller.py
 UNESCAPED_RUNTIMES = tuple(f"AWS_Lambda_python3.{minor}" for minor in range(12, 16))
 
-# One byte of a body takes at most six of JSON (`\u0000`).
+# What JSON makes of an answer at most: six bytes of one (`\u0000`), a header's name twice, and the
+# marks around each header and around it all. Only what may be too large is measured exactly.
 _MAX_EXPANSION = 6
-_MAX_ENVELOPE_BYTES = 100
+_MAX_NAMES = 2
+_HEADER_BYTES = 8
+_ENVELOPE_BYTES = 100
 
 
 def read_response(
@@ -42,17 +46,29 @@ def read_response(
 
 def check_size(
     result: dict[str, Any], response: Response, max_result_bytes: int, max_header_bytes: int | None
-) -> str | None:
-    """What is over a limit, as `"7000000 bytes, 6291556 are allowed"`; `None` if nothing is."""
-    header_bytes = sum([len(name) + len(value) for name, value in response["headers"]])
-    if max_header_bytes is not None and header_bytes > max_header_bytes:
-        return f"{header_bytes} bytes of headers, {max_header_bytes} are allowed"
-    if (
-        len(response["body"]) + header_bytes + _MAX_ENVELOPE_BYTES
-    ) * _MAX_EXPANSION <= max_result_bytes:
-        return None
-    size = _json_size(result)
-    return f"{size} bytes, {max_result_bytes} are allowed" if size > max_result_bytes else None
+) -> None:
+    """Raise `ResponseError`, "7000000 bytes, 6291556 are allowed", for a result that is over a
+    limit."""
+    headers = response["headers"]
+    sent = sum([len(name) + len(value) for name, value in headers])
+    if max_header_bytes is not None and sent > max_header_bytes:
+        size = _header_size(result)
+        if size > max_header_bytes:
+            raise ResponseError(f"{size} bytes of headers, {max_header_bytes} are allowed")
+    at_most = len(response["body"]) + _MAX_NAMES * sent + _HEADER_BYTES * len(headers)
+    if _MAX_EXPANSION * (at_most + _ENVELOPE_BYTES) > max_result_bytes:
+        size = _json_size(result)
+        if size > max_result_bytes:
+            raise ResponseError(f"{size} bytes, {max_result_bytes} are allowed")
+
+
+def _header_size(result: dict[str, Any]) -> int:
+    """The bytes of the headers that are left after exclusion, names and values."""
+    pairs = [*result.get("headers", {}).items()]
+    pairs += [("set-cookie", cookie) for cookie in result.get("cookies", ())]
+    for name, values in result.get("multiValueHeaders", {}).items():
+        pairs += [(name, value) for value in values]
+    return sum(len(name) + len(value) for name, value in pairs)
 
 
 def _json_size(result: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ from mangum._speedups import (
     group_headers,
     split_host,
 )
-from mangum.exceptions import MangumError
+from mangum.exceptions import ResponseError
 from mangum.handlers._base import MAP, OBJECT, TEXT, Handler
 from mangum.handlers._request import build_scope, last
 from mangum.handlers._response import read_response
@@ -118,13 +118,11 @@ def client_of(forwarded_for: str | None) -> str | None:
 
 
 def _cased(name: str, values: list[str]) -> dict[str, str]:
-    """One key for each value, all the same name to HTTP. Raises `MangumError` if there are more
+    """One key for each value, all the same name to HTTP. Raises `ResponseError` if there are more
     values than spellings."""
     cased = dict(zip(all_casings(name), values, strict=False))
     if len(cased) < len(values):
-        raise MangumError(
-            f"{len(values)} `{name}` headers: the load balancer can take {len(cased)}."
-        )
+        raise ResponseError(f"{len(values)} `{name}` headers, {len(cased)} are allowed")
     return cased
 
 

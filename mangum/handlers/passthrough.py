@@ -104,12 +104,19 @@ class PassThrough(Handler):
         return False
 
 
-def is_reserved(path: str, root_path: str, config: LambdaConfig) -> bool:
+def is_reserved(scope: Scope, config: LambdaConfig) -> bool:
     """Whether the path of a request is `events_path`, however it is spelled: encoded once more,
-    with doubled slashes, dots or a trailing slash, with or without a prefix."""
+    with doubled slashes, dots or a trailing slash, behind any prefix that an application may take
+    for its root."""
     reserved = _normal(str(config["events_path"]))
-    prefixes = ("", root_path, clean_prefix(config["api_gateway_base_path"]))
+    prefixes = (
+        "",
+        scope.get("root_path", ""),
+        clean_prefix(config["api_gateway_base_path"]),
+        clean_prefix(_stage_of(scope)),
+    )
     spellings = {prefix + reserved for prefix in prefixes}
+    path = scope["path"]
     for _ in range(_MAX_DECODINGS):
         if _normal(path) in spellings:
             return True
@@ -118,6 +125,13 @@ def is_reserved(path: str, root_path: str, config: LambdaConfig) -> bool:
             return False
         path = decoded
     return True  # nobody encodes a path so often who means well
+
+
+def _stage_of(scope: Scope) -> str:
+    event = scope.get("aws.event")
+    request_context = event.get("requestContext") if isinstance(event, dict) else None
+    stage = request_context.get("stage") if isinstance(request_context, dict) else None
+    return stage if isinstance(stage, str) else ""
 
 
 def _normal(path: str) -> str:

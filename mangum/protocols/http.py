@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from mangum.exceptions import UnexpectedMessage
+from mangum.exceptions import HTTPError, UnexpectedMessage
 from mangum.protocols.states import (
     HTTP,
     MORE_BODY,
@@ -21,18 +21,9 @@ if TYPE_CHECKING:
 
     from mangum.types import ASGI, Headers, Message, Response, Scope
 
-__all__ = ["HTTPCycle", "HTTPCycleState", "text_response"]
+__all__ = ["HTTPCycle", "HTTPCycleState"]
 
 logger = logging.getLogger("mangum.http")
-
-
-def text_response(status: int, text: str) -> Response:
-    """A plain text answer of the adapter's own."""
-    return {
-        "status": status,
-        "headers": [[b"content-type", b"text/plain; charset=utf-8"]],
-        "body": text.encode(),
-    }
 
 
 class HTTPCycle:
@@ -148,7 +139,7 @@ class HTTPCycle:
         self._waiters.clear()
 
     def _answer_500(self) -> None:
-        response = text_response(500, "Internal Server Error")
+        response = HTTPError(500, "Internal Server Error").response
         self.status, self.headers, self.body = (
             response["status"],
             response["headers"],

@@ -205,6 +205,8 @@ class LifespanCycle:
     def _note(self, exc: Exception) -> None:
         if exc is self.exception:  # raised by send(), told by startup() or shutdown()
             return
+        if self.loop is not None and self.loop.is_closed():  # the interpreter is ending
+            return
         if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):
             logger.debug("The application raised at the lifespan scope: %s", type(exc).__name__)
         else:

@@ -46,8 +46,9 @@ class _Kept:
         self.stop_workers: Callable[[], None] | None = None
 
     def close(self) -> None:
-        if self.stop_workers is not None:
-            self.stop_workers()
+        stop_workers, self.stop_workers = self.stop_workers, None
+        if stop_workers is not None:
+            stop_workers()
         if self.made and not self.loop.is_running() and not self.loop.is_closed():
             self.loop.close()
 
