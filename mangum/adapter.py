@@ -87,7 +87,8 @@ class Mangum:
     ) -> None:
         if older:
             text_mime_types = _take_older(older, text_mime_types)
-        lifespan_scope = lifespan_scope or options.EDITION_DEFAULTS["lifespan_scope"].get(edition)
+        if lifespan_scope is None:
+            lifespan_scope = options.edition_default("lifespan_scope", edition)
         options.check(locals())
 
         self.app = app

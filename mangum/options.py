@@ -68,6 +68,12 @@ def text_mime_types(
     return [*types, *(extra or ())]
 
 
+def edition_default(name: str, edition: Any) -> Any:
+    """The default of an option in an edition; of no use, but no error either, if there is no such
+    edition, which `check` then says."""
+    return next((value for key, value in EDITION_DEFAULTS[name].items() if key == edition), None)
+
+
 def check(options: dict[str, Any]) -> None:
     """Raise `ConfigurationError` for the first option that has a wrong value."""
     for name, choices in CHOICES.items():

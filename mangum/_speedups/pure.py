@@ -165,7 +165,9 @@ def encode_edge_headers(headers: Mapping[str, Any] | None) -> tuple[Pairs, Texts
     collected: dict[str, list[str]] = {}
     for name, entries in ({} if headers is None else headers).items():
         for entry in () if entries is None else entries:
-            collected.setdefault(name.lower(), []).extend(_texts(entry.get("value")))
+            values = _texts(entry.get("value"))
+            if values:
+                collected.setdefault(name.lower(), []).extend(values)
     return _encode_collected(collected, split=True)
 
 
@@ -210,7 +212,7 @@ def _join_cookies(cookies: Any) -> str:
     return "; ".join(cookies)
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _texts(value: Any) -> list[str] | tuple[str, ...]:
     """The texts of a value: none for null, one for a text or number, all of a list of them."""
     if isinstance(value, str):
         return (value,)

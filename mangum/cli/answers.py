@@ -88,7 +88,7 @@ def _read(shape: Mapping[str, Any], status: Any, key: str) -> Answer:
             raise BadAnswer("its `body` is not the base64 that it claims to be") from None
     try:
         return Answer(_status(status), list(_headers(shape)), data)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise BadAnswer(f"its `{key}` is not a number from 100 to 599") from None
     except (AttributeError, LookupError):
         raise BadAnswer("its headers are not an object of texts") from None
