@@ -1,0 +1,51 @@
+# `make` lists what there is. The environments are made under .venv/ on first use.
+# PYTHON=python3.12 names the interpreter, PYTHONS="3.10 3.13" (or all) those to test on, JOBS=1
+# runs one stage at a time.
+
+PYTHON ?= python3
+SUITE = @$(PYTHON) scripts/suite.py
+ENVIRONMENT = $(PYTHON) scripts/environments.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check tests lint types docs upstream format clean python
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: python ## answer one recorded event of each source with an example application
+	@python=$$($(ENVIRONMENT) examples) && "$$python" examples/demo.py
+
+test: python ## everything, on several Python versions; the same that CI runs
+	$(SUITE)
+
+check tests: export PYTHONS ?= default
+
+check: python ## lint, types and tests on this Python alone: the quick round before a commit
+	$(SUITE) lint types tests
+
+tests: python ## the tests on this Python alone; PYTEST_ARGS="-k cookie" narrows them down
+	$(SUITE) tests
+
+lint: python ## ruff and typos
+	$(SUITE) lint
+
+types: python ## mypy, for the oldest and the newest supported Python
+	$(SUITE) types
+
+docs: python ## build the documentation into site/
+	$(SUITE) docs
+
+upstream: python ## the test-suite that mangum 0.22.0 was published with
+	$(SUITE) upstream
+
+format: python ## let ruff put the source into shape
+	@python=$$($(ENVIRONMENT) lint) && "$$python" -m ruff check --fix-only . && "$$python" -m ruff format .
+
+clean: ## remove environments, caches and builds
+	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist site *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit( \
+	  "Python 3.10 or newer is needed and $(PYTHON) is %d.%d; name another: make PYTHON=python3.12 …" \
+	  % sys.version_info[:2])'

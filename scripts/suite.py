@@ -1,0 +1,249 @@
+"""Runs the project's checks, each in an environment that is made for it, and sums them up.
+
+`python scripts/suite.py` runs everything, `python scripts/suite.py lint types` these stages only.
+PYTHONS names the Python versions to test on ("3.10 3.13", `all` or `default`), PYTEST_ARGS holds
+arguments for pytest, and JOBS=1 runs one stage at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from environments import HOME, EnvironmentFailed, ensure
+from interpreters import ROOT, Interpreter, choose, default, find, supported
+
+COVERAGE = HOME / "coverage" / ".coverage"
+TIMEOUT_S = 900  # one command
+SKIPPED = 77  # the exit code that says so
+UPSTREAM = ("3.10", "3.11", "3.12", "3.13")  # the versions the published suite passes on
+
+Run = Callable[..., int]
+
+
+@dataclass(eq=False)
+class Stage:
+    name: str
+    body: Callable[[Run], int]
+    after: list[Stage] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+    result: str = ""
+    seconds: float = 0.0
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def detail(self) -> str:
+        """What the summary repeats: pytest's closing line, which half ran, a skip, the coverage."""
+        lines = [
+            line.strip("= ").strip()
+            for line in self.output
+            if re.match(r"=* ?\d+ (passed|failed|error)|mangum: |SKIPPED: |TOTAL ", line)
+        ]
+        return "; ".join(dict.fromkeys(re.sub(r" +", " ", line) for line in lines))
+
+
+# --- the stages -----------------------------------------------------------------------------------
+
+
+def lint(run: Run) -> int:
+    tools = ensure("lint", default()).parent
+    return max(
+        run(tools / "ruff", "check", "."),
+        run(tools / "ruff", "format", "--check", "."),
+        run(tools / "typos"),
+    )
+
+
+def types(run: Run) -> int:
+    mypy = ensure("lint", default()).parent / "mypy"
+    libraries = ensure("test", default())
+    return max(
+        run(mypy, "--python-executable", libraries, "--python-version", version)
+        for version in (supported()[0], supported()[-1])
+    )
+
+
+def docs(run: Run) -> int:
+    mkdocs = (ensure("docs", default()), "-m", "mkdocs")
+    return run(*mkdocs, "build", "--strict", "--quiet", NO_MKDOCS_2_WARNING="1")
+
+
+def tests(interpreter: Interpreter) -> Callable[[Run], int]:
+    def body(run: Run) -> int:
+        python = ensure("test", interpreter)
+        arguments = shlex.split(os.environ.get("PYTEST_ARGS", ""))
+        pytest = (python, "-m", "coverage", "run", "-m", "pytest", *arguments)
+        return run(*pytest, COVERAGE_FILE=str(COVERAGE))
+
+    return body
+
+
+def coverage(run: Run) -> int:
+    command = (ensure("test", default()), "-m", "coverage")
+    data = str(COVERAGE)
+    combined = run(*command, "combine", "--quiet", COVERAGE_FILE=data)
+    return combined or run(*command, "report", COVERAGE_FILE=data)
+
+
+def upstream(interpreter: Interpreter) -> Callable[[Run], int]:
+    return lambda run: run(ROOT / "scripts" / "upstream-suite.sh", interpreter.path)
+
+
+def stages(found: list[Interpreter], chosen: list[Interpreter]) -> dict[str, list[Stage]]:
+    """All stages by the name that calls for them, in the order of their start."""
+    testing = [Stage(f"tests {it.version}", tests(it)) for it in chosen]
+    return {
+        "tests": testing,
+        "types": [Stage("types", types)],
+        "lint": [Stage("lint", lint)],
+        "docs": [Stage("docs", docs)],
+        "upstream": [
+            Stage(f"upstream {it.version}", upstream(it)) for it in found if it.version in UPSTREAM
+        ],
+        "coverage": [Stage("coverage", coverage, after=testing)],
+    }
+
+
+def left_out(found: list[Interpreter], chosen: list[Interpreter]) -> dict[str, list[str]]:
+    """What does not run for want of an interpreter, by the name that calls for it."""
+    here = {it.version for it in found}
+    testing = [f"tests {v}: Python {v} is not here" for v in supported() if v not in here]
+    testing += [f"tests {it.version}: PYTHONS=all runs it" for it in found if it not in chosen]
+    upstream = [f"upstream {v}: Python {v} is not here" for v in UPSTREAM if v not in here]
+    return {"tests": sorted(testing), "upstream": upstream}
+
+
+# --- running them ---------------------------------------------------------------------------------
+
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def perform(stage: Stage, live: bool) -> None:
+    """Runs one stage; its output is shown as it comes, or else in one piece at the end."""
+    for other in stage.after:
+        other.done.wait()
+    print(f"--- {stage.name}: started", flush=True)
+    begin = time.monotonic()
+
+    def tell(line: str) -> None:
+        stage.output.append(line)
+        if live:
+            print(line, flush=True)
+
+    def run(*command: object, **variables: str) -> int:
+        words = [str(word) for word in command]
+        tell(f"$ {shlex.join(word.removeprefix(f'{ROOT}/') for word in words)}")
+        return _run(words, {**_environ(), **variables}, tell)
+
+    try:
+        code = stage.body(run)
+    except EnvironmentFailed as error:
+        tell(str(error))
+        code = 1
+    except Exception as error:  # a stage that breaks must not take the others with it
+        tell(f"{type(error).__name__}: {error}")
+        code = 1
+    stage.seconds = time.monotonic() - begin
+    stage.result = {0: "passed", SKIPPED: "SKIPPED"}.get(code, "FAILED")
+    if not live:
+        print(f"\n=== {stage.name}", *stage.output, sep="\n")
+    print(f"--- {stage.name}: {stage.result} in {stage.seconds:.1f} s", flush=True)
+    stage.done.set()
+
+
+def _run(words: list[str], environ: dict[str, str], tell: Callable[[str], None]) -> int:
+    process = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # a group of its own, so that all of it can be ended
+    )
+    assert process.stdout is not None
+    timer = threading.Timer(TIMEOUT_S, _end, [process])
+    timer.start()
+    _running.add(process)
+    try:
+        for line in process.stdout:
+            tell(line.rstrip("\n"))
+        code = process.wait()
+    finally:
+        timer.cancel()
+        _running.discard(process)
+    if code == -signal.SIGKILL:
+        tell(f"killed, after {TIMEOUT_S} s at most")
+    return code
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends the command and what it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _environ() -> dict[str, str]:
+    """This process's environment, with what no test may see taken out or replaced."""
+    foreign = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "AWS_PROFILE")
+    environ = {name: value for name, value in os.environ.items() if name not in foreign}
+    lines = (ROOT / "tests" / "aws.env").read_text(encoding="utf-8").split()
+    return environ | dict(line.split("=", 1) for line in lines)
+
+
+def main(names: list[str]) -> int:
+    found = find()
+    chosen = choose(found, os.environ.get("PYTHONS", ""))
+    known = stages(found, chosen)
+    unknown = set(names) - set(known)
+    if unknown:
+        raise SystemExit(f"no stage {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    wanted = [stage for name in known if name in (names or known) for stage in known[name]]
+    missing = left_out(found, chosen)
+    skips = [line for name in missing if name in (names or known) for line in missing[name]]
+
+    print("Python:", ", ".join(f"{it.release} ({it.path})" for it in found))
+    for line in skips:
+        print(f"SKIPPED  {line}", flush=True)
+    if "tests" in (names or known):
+        shutil.rmtree(COVERAGE.parent, ignore_errors=True)
+        COVERAGE.parent.mkdir(parents=True)
+
+    jobs = int(os.environ.get("JOBS") or min(2, os.cpu_count() or 1))
+    jobs = min(jobs, len(wanted))
+    begin = time.monotonic()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            list(pool.map(lambda stage: perform(stage, live=jobs == 1), wanted))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in _running:
+                _end(process)
+            raise SystemExit("interrupted") from None
+
+    print(f"\n=== summary after {time.monotonic() - begin:.0f} s")
+    for stage in wanted:
+        print(f"{stage.result:8} {stage.name:14} {stage.seconds:6.1f} s  {stage.detail}".rstrip())
+    for line in skips:
+        print(f"SKIPPED  {line}")
+    failed = [stage.name for stage in wanted if stage.result == "FAILED"]
+    print(f"FAILED: {', '.join(failed)}" if failed else "all passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
