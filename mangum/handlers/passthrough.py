@@ -109,12 +109,8 @@ def is_reserved(scope: Scope, config: LambdaConfig) -> bool:
     with doubled slashes, dots or a trailing slash, behind any prefix that an application may take
     for its root."""
     reserved = _normal(str(config["events_path"]))
-    prefixes = (
-        "",
-        scope.get("root_path", ""),
-        clean_prefix(config["api_gateway_base_path"]),
-        clean_prefix(_stage_of(scope)),
-    )
+    stage, base = clean_prefix(_stage_of(scope)), clean_prefix(config["api_gateway_base_path"])
+    prefixes = ("", scope.get("root_path", ""), stage, base, stage + base)
     spellings = {prefix + reserved for prefix in prefixes}
     path = scope["path"]
     for _ in range(_MAX_DECODINGS):
