@@ -117,7 +117,8 @@ class LambdaAtEdge(Handler):
     @property
     def _event_type(self) -> str:
         config = self.event["Records"][0]["cf"].get("config")
-        return str(config.get("eventType")) if isinstance(config, dict) else ""
+        event_type = config.get("eventType") if isinstance(config, dict) else None
+        return event_type if isinstance(event_type, str) else ""
 
     def read_scope(self) -> Scope:
         request = self.event["Records"][0]["cf"]["request"]
