@@ -132,6 +132,13 @@ def test_function_url_is_told_by_its_domain() -> None:
 
 
 @every_edition
+@pytest.mark.parametrize("domain", ["lambda.example.org", "lambda-url.example.org", "", None])
+def test_any_other_domain_is_an_http_apis(domain: str | None, edition: str) -> None:
+    event = replaced(http_v2_event(path="/a%2541"), ("requestContext", "domainName"), domain)
+    assert scope_of(event, edition=edition)["path"] == "/a%41"
+
+
+@every_edition
 @V1_BUILDERS
 def test_repeated_headers_go_to_multi_value_headers(build: Any, edition: str) -> None:
     assert result_of(build(), headers=ANSWER, edition=edition) == {

@@ -522,6 +522,20 @@ def test_excluded_headers_do_not_count(source: str, edition: str) -> None:
 
 
 @every_edition
+@pytest.mark.parametrize("source", ["HTTP API 1.0", "HTTP API 2.0"])
+def test_excluded_headers_do_not_count_at_the_limit_either(source: str, edition: str) -> None:
+    def status(number: int) -> int:
+        headers = [(b"content-type", b"text/plain"), (b"x-a", b"v" * number), (b"x-b", b"v")]
+        result = result_of(
+            SOURCES[source](), headers=headers, exclude_headers=["x-b"], edition=edition
+        )
+        return decode_result(result).status
+
+    most = 10_240 - len(b"content-type" + b"text/plain" + b"x-a")
+    assert [status(most), status(most + 1)] == [200, 500]
+
+
+@every_edition
 def test_too_large_answer_shows_nothing_of_itself(
     edition: str, caplog: pytest.LogCaptureFixture
 ) -> None:
