@@ -109,8 +109,10 @@ class Mangum:
             "events_path": events_path,
         }
         self._environment = EnvironmentLifespan()
-        self._lifespan_unsupported = False
-        self.__name__ = type(self).__name__  # what decorators that wrap a function look for
+        self._app_without_lifespan: ASGI | None = None
+        self._watches_sigterm = False
+        # what decorators that wrap a function look for
+        self.__name__ = self.__qualname__ = type(self).__name__
 
         # imports asyncio, in the phase where Lambda gives a full core
         from mangum.protocols import loop
@@ -120,12 +122,15 @@ class Mangum:
 
     def __call__(self, event: LambdaEvent, context: LambdaContext) -> Any:
         """The Lambda handler. Raises `InferenceError` or `MalformedEvent` for an event that it
-        can't serve, `EventLoopRunning` where a loop runs already."""
+        can't serve, `LifespanFailure`, `EventError` if the application refuses an event that is no
+        request, and `EventLoopRunning` where a loop runs already."""
         handler = self.infer(event, context)
         try:
             scope, body = self._read(handler)
         except RequestError as exc:
             return handler(exc.response)
+        if self.lifespan_scope == "environment" and not self._watches_sigterm:
+            self._watch_sigterm()
         return handler(self._run(self._respond(scope, body), self.loop_factory))
 
     async def asgi(self, event: LambdaEvent, context: LambdaContext) -> Any:
@@ -143,12 +148,9 @@ class Mangum:
         for handler in self.custom_handlers:
             if handler.infer(event, context, config):
                 return handler(event, context, config)
-        if isinstance(event, dict):
-            for handler in DETECTION:
-                if handler.infer(event, context, config):
-                    return handler(event, context, config)
-        elif config["events_path"]:
-            return PassThrough(event, context, config)
+        for handler in DETECTION if isinstance(event, dict) else (PassThrough,):
+            if handler.infer(event, context, config):
+                return handler(event, context, config)
         raise InferenceError(
             f"The adapter was unable to infer a handler to use for the event. {describe(event)} "
             "If it is meant for the application, set `events_path`; if it is a request, check that "
@@ -161,6 +163,7 @@ class Mangum:
         `ConfigurationError` if `lifespan` is `"off"`."""
         if self.lifespan == "off":
             raise ConfigurationError('There is nothing to start: `lifespan` is "off".')
+        self._watch_sigterm()
         self._run(self._start(), self.loop_factory)
 
     def shutdown(self) -> None:
@@ -171,7 +174,7 @@ class Mangum:
         """The request. Raises `RequestError` for one that the application does not get to see."""
         scope, body = handler.scope, handler.body
         if (
-            self.config["events_path"]
+            self.config.get("events_path")
             and not isinstance(handler, PassThrough)
             and is_reserved(scope, self.config)
         ):
@@ -183,10 +186,10 @@ class Mangum:
         cycle = HTTPCycle(scope, body, self.raise_exceptions)
         if self.lifespan == "off":
             await cycle.run(self.app)
-        elif self._lifespan_unsupported:
+        elif self._app_without_lifespan is self.app:
             scope["state"] = {}
             await cycle.run(self.app)
-        elif self.lifespan_scope == "environment" or self._environment.started:
+        elif self.lifespan_scope == "environment" or self._environment.started is not None:
             lifespan = await self._start()
             scope["state"] = lifespan.lifespan_state.copy()
             await cycle.run(self.app)
@@ -203,24 +206,28 @@ class Mangum:
 
     async def _start(self) -> LifespanCycle:
         """The lifespan of the environment, started if it is not yet."""
-        lifespan = self._environment.cycle
-        if lifespan is None or not lifespan.started:
+        lifespan = self._environment.started
+        if lifespan is None:
             lifespan = await self._environment.startup(self._new_lifespan())
             self._remember(lifespan)
-            if lifespan.started:
-                from mangum.protocols.termination import shut_down_on_sigterm
-
-                shut_down_on_sigterm(self)
         return lifespan
 
+    def _watch_sigterm(self) -> None:
+        """Only where the adapter drives the loop; elsewhere the signals are the loop's owner's."""
+        from mangum.protocols.termination import shut_down_on_sigterm
+
+        self._watches_sigterm = True
+        shut_down_on_sigterm(self)
+
     def _new_lifespan(self) -> LifespanCycle:
-        return LifespanCycle(self.app, self.lifespan, strict=self.config["edition"] != "classic")
+        return LifespanCycle(
+            self.app, self.lifespan, strict=self.config.get("edition", "classic") != "classic"
+        )
 
     def _remember(self, lifespan: LifespanCycle) -> None:
         """An application without lifespan is not asked again, unless `"on"` insists."""
-        self._lifespan_unsupported = (
-            self.lifespan == "auto" and lifespan.state is LifespanCycleState.UNSUPPORTED
-        )
+        if self.lifespan == "auto" and lifespan.state is LifespanCycleState.UNSUPPORTED:
+            self._app_without_lifespan = lifespan.app
 
 
 def _take_older(older: dict[str, Any], text_mime_types: list[str] | None) -> list[str] | None:

@@ -24,12 +24,18 @@ class Recipe(NamedTuple):
     groups: tuple[str, ...] = ()  # dependency groups of pyproject.toml
     requirements: tuple[str, ...] = ()  # requirements files
     project: bool = False  # the project itself, editable
+    alone: tuple[str, ...] = ()  # requirements files whose packages come without dependencies
 
 
 RECIPES = {
     "lint": Recipe(groups=("lint",)),
     "docs": Recipe(groups=("docs",)),
-    "test": Recipe(("test", "docs"), ("tests/frameworks/requirements.txt",), project=True),
+    "test": Recipe(
+        groups=("test", "docs"),
+        requirements=("tests/frameworks/requirements.txt", "examples/requirements.txt"),
+        project=True,
+        alone=("tests/requirements-nodeps.txt",),
+    ),
     "upstream": Recipe(groups=("upstream",)),
     "examples": Recipe(requirements=("examples/requirements.txt",), project=True),
 }
@@ -58,32 +64,39 @@ def _digest(name: str, interpreter: Interpreter) -> str:
     """Changes with everything that decides what the environment holds."""
     recipe = RECIPES[name]
     parts = [repr(recipe), repr(interpreter), str(ROOT)]
-    for file in ("pyproject.toml", "setup.py", *recipe.requirements):
+    for file in ("pyproject.toml", "setup.py", *recipe.requirements, *recipe.alone):
         path = ROOT / file
         parts.append(path.read_text(encoding="utf-8") if path.exists() else "")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _make(folder: Path, recipe: Recipe, interpreter: Interpreter) -> None:
-    wanted = [argument for group in recipe.groups for argument in ("--group", group)]
-    wanted += [argument for file in recipe.requirements for argument in ("-r", file)]
-    if recipe.project:
-        # A plain path entry; the default import hook would load modules before the tests do.
-        wanted += ["--config-settings", "editable_mode=compat", "-e", "."]
+    python = str(folder / "bin" / "python")
     uv = _uv()
     if uv is not None:
         try:
             _run(uv, "venv", "-q", "--seed", "--python", interpreter.path, str(folder))
-            _run(uv, "pip", "install", "-q", "--python", str(folder), *wanted)
+            _install(recipe, (uv, "pip", "install", "-q", "--python", python))
         except EnvironmentFailed as error:
             print(f"uv failed, trying pip\n{error}", file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
         else:
             return
     _venv(folder, interpreter.path)
-    pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "-q")
+    pip = (python, "-m", "pip", "install", "-q")
     _run(*pip, "--upgrade", "pip>=25.1")  # the first that knows dependency groups
-    _run(*pip, *wanted)
+    _install(recipe, pip)
+
+
+def _install(recipe: Recipe, installer: tuple[str, ...]) -> None:
+    wanted = [argument for group in recipe.groups for argument in ("--group", group)]
+    wanted += [argument for file in recipe.requirements for argument in ("-r", file)]
+    if recipe.project:
+        # A plain path entry; the default import hook would load modules before the tests do.
+        wanted += ["--config-settings", "editable_mode=compat", "-e", "."]
+    _run(*installer, *wanted)
+    for file in recipe.alone:
+        _run(*installer, "--no-deps", "-r", file)
 
 
 @functools.cache

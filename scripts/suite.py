@@ -25,7 +25,7 @@ from environments import HOME, EnvironmentFailed, ensure
 from interpreters import ROOT, Interpreter, choose, default, find, supported
 
 COVERAGE = HOME / "coverage" / ".coverage"
-TIMEOUT_S = 900  # one command
+TIMEOUT_S = 1500  # one command
 SKIPPED = 77  # the exit code that says so
 UPSTREAM = ("3.10", "3.11", "3.12", "3.13")  # the versions the published suite passes on
 

@@ -36,5 +36,5 @@ def run_python(
 def output_of(source: str, *, env: Mapping[str, str] | None = None) -> list[str]:
     """The lines printed by a process that must end well, and say nothing on stderr."""
     done = run_python(source, env=env)
-    assert (done.stderr, done.returncode) == ("", 0)
+    assert (done.stderr, done.returncode) == ("", 0), f"exit code {done.returncode}: {done.stderr}"
     return done.stdout.splitlines()

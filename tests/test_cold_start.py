@@ -70,6 +70,9 @@ REQUESTS: dict[str, tuple[builders.Event, set[str], set[str]]] = {
 }
 """A plain request of each source, and what it loads in the classic and in the 2026 edition."""
 
+WATCH = {"classic": NOTHING, "2026": SIGTERM}
+"""What is loaded besides for an application that may have a lifespan."""
+
 SETUP = f"""
 import sys
 sys.path.insert(0, {str(Path(mangum.__file__).parent.parent)!r})
@@ -127,13 +130,15 @@ def test_the_constructor_loads_asyncio_and_nothing_else(edition: Edition) -> Non
     assert "asyncio" in loaded
 
 
-def handling(event: builders.Event, edition: Edition, **constants: Any) -> tuple[str, ...]:
+def handling(
+    event: builders.Event, edition: Edition, lifespan: str = "off", **constants: Any
+) -> tuple[str, ...]:
     """The steps to a request that is answered."""
     assignments = "; ".join(f"{name} = {value!r}" for name, value in constants.items()) or "pass"
     return (
         assignments,
         "import mangum",
-        f"handler = mangum.Mangum(app, edition={edition!r})",
+        f"handler = mangum.Mangum(app, edition={edition!r}, lifespan={lifespan!r})",
         f"assert handler({event!r}, None)",
     )
 
@@ -146,14 +151,13 @@ def test_a_plain_request_loads_nothing_but_what_is_listed(source: str, edition: 
     assert loaded == expected[EDITIONS.index(edition)]
 
 
-@pytest.mark.parametrize(
-    ("edition", "expected"), [("classic", NOTHING), ("2026", SIGTERM)], ids=EDITIONS
-)
+@pytest.mark.parametrize("has_lifespan", [True, False])
+@pytest.mark.parametrize("edition", EDITIONS)
 def test_lifespan_loads_what_shuts_it_down_where_it_lasts(
-    edition: Edition, expected: set[str]
+    edition: Edition, has_lifespan: bool
 ) -> None:
-    *_, loaded = loaded_by(*handling(builders.rest_event(), edition, LIFESPAN=True))
-    assert loaded == expected
+    *_, loaded = loaded_by(*handling(builders.rest_event(), edition, "auto", LIFESPAN=has_lifespan))
+    assert loaded == WATCH[edition]
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

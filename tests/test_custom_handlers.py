@@ -230,9 +230,8 @@ def mangum_ws() -> ModuleType:
     try:
         return import_module("mangum_ws")
     except ImportError as error:
-        pytest.fail(
-            f"{error}. Install FastAPI, and run `pip install --no-deps -r tests/{REQUIREMENTS.name}`."
-        )
+        command = f"pip install --no-deps -r tests/{REQUIREMENTS.name}"
+        pytest.fail(f"{error}. Install FastAPI, and run `{command}`.")
 
 
 @either_edition

@@ -403,6 +403,7 @@ def test_handler_of_a_config_without_edition_is_classic() -> None:
 
 
 def test_failed_shutdown_of_the_environment_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
     app = Failing()
     handler = Mangum(app, edition="2026")
     handler(rest_event(), lambda_context())

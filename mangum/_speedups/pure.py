@@ -308,16 +308,11 @@ def split_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dic
 def fold_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
     """One value for each name, repeated ones joined with a comma; `set-cookie`, which can't be
     joined, apart."""
-    folded: dict[str, str] = {}
-    cookies = []
-    for name, value in texts:
-        if name == "set-cookie":
-            cookies.append(value)
-        elif name in folded:
-            folded[name] = f"{folded[name]},{value}"
-        else:
-            folded[name] = value
-    return folded, cookies
+    groups = group_headers(texts)
+    cookies = groups.pop("set-cookie", [])
+    return {
+        name: values[0] if len(values) == 1 else ",".join(values) for name, values in groups.items()
+    }, cookies
 
 
 def group_headers(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

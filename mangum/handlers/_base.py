@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("mangum")
 
+MAX_RESULT_BYTES = 6_291_556
+"""What Lambda lets a synchronous invocation return, as JSON.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
 TEXT, OBJECT, MAP, LIST = "a text", "an object", "an object of texts", "a list"
 """What a field of an event holds, in the words of an error."""
 
@@ -52,12 +56,6 @@ class Handler:
 
     required: tuple[str, ...] = ()
     """The fields without which there is no request."""
-
-    max_result_bytes = 6_291_556
-    """What Lambda lets a synchronous invocation return, as JSON.
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-
-    max_header_bytes: int | None = None
 
     def __init__(self, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> None:
         self.event = event
@@ -96,6 +94,16 @@ class Handler:
         raise NotImplementedError
 
     @property
+    def max_result_bytes(self) -> int:
+        """How large a result may be as JSON."""
+        return MAX_RESULT_BYTES
+
+    @property
+    def max_header_bytes(self) -> int | None:
+        """How large all names and values of its headers together may be, if there is a limit."""
+        return None
+
+    @property
     def modern(self) -> bool:
         """Whether the edition is newer than the classic one."""
         return self.config.get("edition", "classic") != "classic"
@@ -105,13 +113,11 @@ class Handler:
             return read()
         except MangumError:
             raise
-        except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
-            fault = (
-                find_fault(self.event, self.fields, self.required)
-                or "a field has an unexpected shape"
-            )
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as exc:
+            fault = find_fault(self.event, self.fields, self.required)
+            reason = fault or f"a field has an unexpected shape ({type(exc).__name__})"
         # outside the except clause, so that no traceback shows the values of the event
-        raise MalformedEvent(f"This looks like an event of {self.source}, but {fault}.")
+        raise MalformedEvent(f"This looks like an event of {self.source}, but {reason}.")
 
 
 class Refusal(Handler):

@@ -48,9 +48,10 @@ def build_scope(
     if type(method) is not str or (client_ip is not None and type(client_ip) is not str):
         raise TypeError
     modern = config.get("edition", "classic") != "classic"
-    forwarded_host = config.get("forwarded_host")
-    if forwarded_host and texts.get(forwarded_host.lower()):
-        headers = _with_host(headers, texts, first(texts[forwarded_host.lower()]))
+    if config.get("forwarded_host"):
+        host = first(texts.get(str(config["forwarded_host"]).lower(), ""))
+        if host:
+            headers = _with_host(headers, texts, host)
     if scheme is None:
         scheme = scheme_of(texts.get("x-forwarded-proto"))
     root_path, full_path = _locate(path, stage, config, modern)
@@ -118,25 +119,28 @@ def _locate(path: str, stage: str, config: LambdaConfig, modern: bool) -> tuple[
     prefix in `path` and names it. An explicit `root_path` is in `path` in both."""
     if path and not path.startswith("/"):
         path = f"/{path}"
-    base = config["api_gateway_base_path"]
-    root = config.get("root_path")
-    prefix = stage
-    if base and base != "/":
-        base = clean_prefix(base)
-        for prefix_with_base, rest in (
-            (base, strip_prefix(stage + path, base)),
-            (stage + base, strip_prefix(path, base)),
-        ):
-            if rest is not None:
-                prefix, path = prefix_with_base, rest
-                break
-    if root is not None:
-        prefix = clean_prefix(root)
+    prefix, path = _split_base(path, stage, config["api_gateway_base_path"])
+    root_path = config.get("root_path")
+    if root_path is not None:
+        prefix = clean_prefix(root_path)
         rest = strip_prefix(path, prefix)
         path = path if rest is None else rest
     elif not modern:
         prefix = ""
     return prefix, prefix + path or "/"
+
+
+def _split_base(path: str, stage: str, base: str) -> tuple[str, str]:
+    """The stage and the base path, which may begin with the stage, and the path behind them."""
+    base = "" if base == "/" else clean_prefix(base)
+    if base:
+        rest = strip_prefix(stage + path, base)
+        if rest is not None:
+            return base, rest
+        rest = strip_prefix(path, base)
+        if rest is not None:
+            return stage + base, rest
+    return stage, path
 
 
 def _raw_path(full_path: str, path: str, raw_path: str | None) -> bytes:

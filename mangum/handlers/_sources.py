@@ -86,12 +86,15 @@ def source_of(event: Any) -> str | None:
     return None
 
 
+_MAX_KEYS, _MAX_KEY = 20, 64
+
+
 def describe(event: Any) -> str:
     """What is known of an event that no handler takes: its likely source and its keys, never a
     value."""
     if not isinstance(event, dict):
         return f"It is a {type(event).__name__}, not an object."
-    keys = ", ".join(sorted(repr(key) for key in event)[:20]) or "none"
+    keys = ", ".join(sorted(repr(key)[:_MAX_KEY] for key in event)[:_MAX_KEYS]) or "none"
     source = source_of(event)
     likely = f"It looks like an event of {source}. " if source else ""
     return f"{likely}Its keys: {keys}."

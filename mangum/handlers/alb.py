@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 
+MAX_RESULT_BYTES = 1_048_576
+
+
 class ALB(Handler):
     """An Application Load Balancer. The result is in the mode of the event, as the load balancer
     ignores the other one."""
@@ -59,12 +62,15 @@ class ALB(Handler):
         ("requestContext.elb", OBJECT),
     )
     required = ("httpMethod",)
-    max_result_bytes = 1_048_576
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
         request_context = event.get("requestContext")
         return isinstance(request_context, dict) and request_context.get("elb") is not None
+
+    @property
+    def max_result_bytes(self) -> int:
+        return MAX_RESULT_BYTES
 
     def read_scope(self) -> Scope:
         event = self.event

@@ -122,12 +122,6 @@ class HTTPGateway(Handler):
     )
     required = ("requestContext.http.method",)
 
-    def __init__(self, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> None:
-        super().__init__(event, context, config)
-        self._version_1 = (
-            APIGateway(event, context, config) if event.get("version") == "1.0" else None
-        )
-
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
         version = event.get("version")
@@ -141,14 +135,18 @@ class HTTPGateway(Handler):
         )
 
     @property
-    def max_header_bytes(self) -> int | None:  # type: ignore[override]
-        if not self._version_1 and _is_function_url(self.event["requestContext"]):
+    def max_header_bytes(self) -> int | None:
+        if not self._is_version_1 and _is_function_url(self.event["requestContext"]):
             return None
         return MAX_HTTP_API_HEADER_BYTES
 
+    @property
+    def _is_version_1(self) -> bool:
+        return self.event.get("version") == "1.0"
+
     def read_scope(self) -> Scope:
-        if self._version_1:
-            return self._version_1.scope
+        if self._is_version_1:
+            return APIGateway(self.event, self.context, self.config).scope
         event = self.event
         request_context = event["requestContext"]
         http = request_context["http"]
@@ -182,8 +180,8 @@ class HTTPGateway(Handler):
         )
 
     def write_result(self, response: Response) -> dict[str, Any]:
-        if self._version_1:
-            return self._version_1.write_result(response)
+        if self._is_version_1:
+            return APIGateway(self.event, self.context, self.config).write_result(response)
         default_content_type = "" if self.modern else "application/json"
         texts, body, is_base64 = read_response(response, self.config, default_content_type)
         headers, cookies = fold_headers(texts)

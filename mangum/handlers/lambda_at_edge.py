@@ -111,7 +111,7 @@ class LambdaAtEdge(Handler):
         )
 
     @property
-    def max_result_bytes(self) -> int:  # type: ignore[override]
+    def max_result_bytes(self) -> int:
         return MAX_RESULT_BYTES.get(self._event_type, 1_048_576)
 
     @property

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
 
-UNROUTED = (404, 405)
-"""The statuses which say that no route of the application took the event."""
-
 _MAX_DECODINGS = 5
 
 
@@ -24,9 +21,9 @@ class PassThrough(Handler):
     """An event of a queue, a schedule, a stream, … The application's JSON answer is the function's
     result.
 
-    A status of 500 or more raises `EventError`, so that the service delivers the event again; so do
-    404 and 405, which say that nothing took it. Any other status is a success: an application that
-    answers 400 does not want the event again.
+    Any status but a 2xx raises `EventError`, so that the service delivers the event again and in
+    the end hands it to a dead-letter queue: a 422 of a validator, a 404 or a redirect would lose it
+    if it were taken for done. An application that wants to drop an event answers 204.
     """
 
     source = "an event source"
@@ -34,6 +31,10 @@ class PassThrough(Handler):
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
         return bool(config.get("events_path"))
+
+    def __init__(self, event: Any, context: LambdaContext, config: LambdaConfig) -> None:
+        super().__init__(event, context, config)
+        self._json: bytes | None = None
 
     def read_scope(self) -> Scope:
         texts = {
@@ -55,10 +56,6 @@ class PassThrough(Handler):
         scope["aws.event_source"] = source_of(self.event)
         return scope
 
-    def __init__(self, event: Any, context: LambdaContext, config: LambdaConfig) -> None:
-        super().__init__(event, context, config)
-        self._json: bytes | None = None
-
     def read_body(self) -> bytes:
         if self._json is None:
             self._json = self._write_event()
@@ -79,7 +76,7 @@ class PassThrough(Handler):
         import json
 
         status = response["status"]
-        if status >= 500 or status in UNROUTED:
+        if not 200 <= status < 300:
             raise EventError(f"The application answered {status} to {self._named}.")
         body = response["body"]
         if not body:
@@ -87,7 +84,7 @@ class PassThrough(Handler):
         try:
             text = body.decode()
             return json.loads(text) if self._is_json(response) else text
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         raise EventError(f"The application's answer to {self._named} is neither JSON nor text.")
 
@@ -106,13 +103,12 @@ class PassThrough(Handler):
 
 def is_reserved(scope: Scope, config: LambdaConfig) -> bool:
     """Whether the path of a request is `events_path`, however it is spelled: encoded once more,
-    with doubled slashes, dots or a trailing slash, behind any prefix that an application may take
-    for its root."""
-    reserved = _normal(str(config["events_path"]))
+    with doubled slashes, dots or a trailing slash, behind any prefix that is known here and that an
+    application may take for its root. So is a path that is encoded over and over."""
     stage, base = clean_prefix(_stage_of(scope)), clean_prefix(config["api_gateway_base_path"])
-    prefixes = ("", scope.get("root_path", ""), stage, base, stage + base)
-    spellings = {prefix + reserved for prefix in prefixes}
-    path = scope["path"]
+    prefixes = ("", scope.get("root_path") or "", stage, base, stage + base)
+    spellings = {_normal(f"{prefix}/{config['events_path']}") for prefix in prefixes}
+    path = scope.get("path") or ""
     for _ in range(_MAX_DECODINGS):
         if _normal(path) in spellings:
             return True
@@ -131,8 +127,11 @@ def _stage_of(scope: Scope) -> str:
 
 
 def _normal(path: str) -> str:
+    """The path without what one router or another overlooks: empty and dot segments, white space
+    around a segment (a pattern's `$` allows a line break after it), and case."""
     segments: list[str] = []
-    for segment in path.split("/"):
+    for raw_segment in path.split("/"):
+        segment = raw_segment.strip().casefold()
         if segment == "..":
             del segments[-1:]
         elif segment not in ("", "."):

@@ -15,7 +15,7 @@ from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable
 from typing import Any
 
-BACKEND = "anyio._backends._asyncio"
+from mangum.protocols.loop import ANYIO_BACKEND
 
 _roots: weakref.WeakSet[Task[None]] = weakref.WeakSet()
 _registered = False
@@ -28,7 +28,7 @@ def keep_workers(loop: AbstractEventLoop) -> Callable[[], None]:
     `MANGUM_KEEP_THREADS=0` in the environment leaves AnyIO alone, and so does a version of it that
     works in another way.
     """
-    root_task = getattr(sys.modules[BACKEND], "_root_task", None)
+    root_task = getattr(sys.modules[ANYIO_BACKEND], "_root_task", None)
     if os.environ.get("MANGUM_KEEP_THREADS") == "0" or root_task is None or not _stop_all_at_exit():
         return _nothing
     root = loop.create_task(_forever(loop))

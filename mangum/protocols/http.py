@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from mangum.exceptions import HTTPError, UnexpectedMessage
 from mangum.protocols.states import (
@@ -11,19 +12,21 @@ from mangum.protocols.states import (
     RESPONSE_BODY,
     RESPONSE_START,
     HTTPCycleState,
+    type_of,
     unexpected,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future
-    from typing import Any
 
     from mangum.types import ASGI, Headers, Message, Response, Scope
 
 __all__ = ["HTTPCycle", "HTTPCycleState"]
 
 logger = logging.getLogger("mangum.http")
+
+_FORBIDDEN_IN_HEADERS = re.compile(rb"[\0\r\n]").search
 
 
 class HTTPCycle:
@@ -100,9 +103,7 @@ class HTTPCycle:
     async def send(self, message: Message) -> None:
         """Take a part of the answer. Raises `UnexpectedMessage`, and keeps its state, for one that
         is not allowed."""
-        message_type: Any = (
-            message.get("type") if hasattr(message, "get") else type(message).__name__
-        )
+        message_type = type_of(message)
         if message_type == RESPONSE_BODY:
             target = self._moves.get(MORE_BODY if message.get("more_body") else RESPONSE_BODY)
         else:
@@ -120,9 +121,9 @@ class HTTPCycle:
             self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             self._disconnect()
             if logger.isEnabledFor(logging.INFO):
-                logger.info(
-                    "%s %s %s", self.scope.get("method"), self.scope.get("path"), self.status
-                )
+                path = str(self.scope.get("path"))
+                shown = path if path.isprintable() else ascii(path)  # one line, whoever wrote it
+                logger.info("%s %s %s", self.scope.get("method"), shown, self.status)
 
     async def _disconnection(self) -> None:
         from asyncio import get_running_loop
@@ -161,11 +162,14 @@ def _status(message: Message) -> int:
 def _headers(message: Message) -> Headers:
     """A copy, so that what the application does to its own list afterwards changes nothing."""
     try:
-        return [[_bytes(name), _bytes(value)] for name, value in message.get("headers") or ()]
+        headers = [[_bytes(name), _bytes(value)] for name, value in message.get("headers") or ()]
     except (TypeError, ValueError):
         raise UnexpectedMessage(
             f"'{RESPONSE_START}' needs `headers` that are pairs of bytes."
         ) from None
+    if _FORBIDDEN_IN_HEADERS(b"".join([part for header in headers for part in header])):
+        raise UnexpectedMessage(f"'{RESPONSE_START}' has a line break or a zero byte in a header.")
+    return headers
 
 
 def _chunk(message: Message) -> bytes:

@@ -4,9 +4,10 @@ no AWS."""
 from __future__ import annotations
 
 import logging
+from weakref import WeakKeyDictionary
 
 from mangum.exceptions import LifespanFailure, LifespanUnsupported, UnexpectedMessage
-from mangum.protocols.states import LIFESPAN, RECEIVE, LifespanCycleState, unexpected
+from mangum.protocols.states import LIFESPAN, RECEIVE, LifespanCycleState, type_of, unexpected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ __all__ = ["EnvironmentLifespan", "LifespanCycle", "LifespanCycleState"]
 
 logger = logging.getLogger("mangum.lifespan")
 
-_ENDED = (LifespanCycleState.COMPLETE, LifespanCycleState.FAILED, LifespanCycleState.UNSUPPORTED)
+_STARTING = (LifespanCycleState.CONNECTING, LifespanCycleState.STARTUP)
+_NOTHING_TO_COME = (
+    LifespanCycleState.SHUTDOWN,
+    LifespanCycleState.COMPLETE,
+    LifespanCycleState.FAILED,
+    LifespanCycleState.UNSUPPORTED,
+)
 
 
 class LifespanCycle:
@@ -70,11 +77,12 @@ class LifespanCycle:
     def started(self) -> bool:
         """Whether the application has started, has not been shut down, and its loop still
         exists."""
-        return (
-            self.state is LifespanCycleState.READY
-            and self.loop is not None
-            and not self.loop.is_closed()
-        )
+        return self.state is LifespanCycleState.READY and not self._loop_is_closed
+
+    @property
+    def _loop_is_closed(self) -> bool:
+        """True at the end of the interpreter too, where what is parked here is thrown away."""
+        return self.loop is not None and self.loop.is_closed()
 
     async def startup(self) -> None:
         """Call the application and wait until it has started, failed, or shown that it knows no
@@ -88,8 +96,7 @@ class LifespanCycle:
         # Lambda ends the process without a word; a task that waits for the shutdown then is no
         # mistake
         self._task._log_destroy_pending = False  # type: ignore[attr-defined]
-        await self._settled
-        self._raise_exit()
+        await self._settlement(self._settled)
         if self.state is LifespanCycleState.READY:
             logger.debug("Application startup complete.")
             return
@@ -116,16 +123,11 @@ class LifespanCycle:
         if task is None:
             return
         if not task.done():
-            if self.loop is not get_running_loop():
-                raise LifespanFailure(
-                    "The application was started on another event loop; shut it down there."
-                )
             logger.debug("Waiting for application shutdown.")
             self._shutting_down = True
             self._settled = get_running_loop().create_future()
             self._wake_receivers()
-            await self._settled
-            self._raise_exit()
+            await self._settlement(self._settled)
             self._end_task()
         if self.state is LifespanCycleState.FAILED:
             if not self.strict:
@@ -143,14 +145,15 @@ class LifespanCycle:
             await self.app(scope, self.receive, self.send)
         except LifespanUnsupported:
             pass
-        except (KeyboardInterrupt, SystemExit) as exc:
-            if self._settled is None or self._settled.done():
-                raise
-            self._exit = exc  # for the one who waits: from here it would stop the loop under him
         except Exception as exc:
             self._note(exc)
+        except BaseException as exc:
+            if self._settled is None or self._settled.done() or isinstance(exc, GeneratorExit):
+                raise
+            self._exit = exc  # for the one who waits: from here it would stop the loop under him
         finally:
-            if self.state is LifespanCycleState.CONNECTING:
+            unanswered = self.state is LifespanCycleState.STARTUP and self.exception is None
+            if unanswered or self.state is LifespanCycleState.CONNECTING:
                 self.state = LifespanCycleState.UNSUPPORTED
             self._settle()
 
@@ -160,8 +163,11 @@ class LifespanCycle:
         if self.state is LifespanCycleState.CONNECTING:
             self.state = LIFESPAN[self.state][RECEIVE]
             return {"type": "lifespan.startup"}
+        from asyncio import current_task
+
         while not (self._shutting_down and self.state is LifespanCycleState.READY):
-            if self.state in _ENDED:
+            # another task of the application may listen while this one shuts down
+            if self.state in _NOTHING_TO_COME and current_task() is self._task:
                 self._settle()
             await self._wait()
         self.state = LIFESPAN[self.state][RECEIVE]
@@ -170,9 +176,7 @@ class LifespanCycle:
     async def send(self, message: Message) -> None:
         """Take the application's word. Raises `LifespanUnsupported`, `LifespanFailure` or
         `UnexpectedMessage` into it."""
-        message_type: Any = (
-            message.get("type") if hasattr(message, "get") else type(message).__name__
-        )
+        message_type = type_of(message)
         logger.debug("%s: '%s' event received from application.", self.state, message_type)
         if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):
             self.state = LifespanCycleState.UNSUPPORTED
@@ -198,14 +202,20 @@ class LifespanCycle:
             self.exception = error
         raise error
 
-    def _raise_exit(self) -> None:
+    async def _settlement(self, settled: Future[None]) -> None:
+        """Wait for the application's word. Whoever gives up waiting ends the application too."""
+        try:
+            await settled
+        except BaseException:
+            self._end_task()
+            raise
         if self._exit is not None:
             raise self._exit
 
     def _note(self, exc: Exception) -> None:
         if exc is self.exception:  # raised by send(), told by startup() or shutdown()
             return
-        if self.loop is not None and self.loop.is_closed():  # the interpreter is ending
+        if self._loop_is_closed:
             return
         if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):
             logger.debug("The application raised at the lifespan scope: %s", type(exc).__name__)
@@ -216,11 +226,11 @@ class LifespanCycle:
 
     def _end_task(self) -> None:
         """End an application that asks for one more message although none will come."""
-        if self._task is not None and not self._task.done():
+        if self._task is not None and not self._task.done() and not self._loop_is_closed:
             self._task.cancel()
 
     def _settle(self) -> None:
-        if self._settled is not None and not self._settled.done():
+        if self._settled is not None and not self._settled.done() and not self._loop_is_closed:
             self._settled.set_result(None)
 
     async def _wait(self) -> None:
@@ -240,38 +250,59 @@ class LifespanCycle:
 class EnvironmentLifespan:
     """One lifespan for the life of the process: started before the first request, or by hand.
 
-    A startup that failed is tried again by the next request; one whose loop was closed is started
-    anew.
+    A startup that failed is tried again by the next request. A process that uses several event
+    loops has one on each, as what an application opens belongs to its loop.
     """
 
     def __init__(self) -> None:
-        self.cycle: LifespanCycle | None = None
-        self._starting: Future[None] | None = None
+        self._cycles: WeakKeyDictionary[AbstractEventLoop, LifespanCycle] = WeakKeyDictionary()
+        self._starting: Task[LifespanCycle] | None = None
+
+    def __reduce__(self) -> tuple[type[EnvironmentLifespan], tuple[()]]:
+        return EnvironmentLifespan, ()  # a copy of the adapter starts the application by itself
 
     @property
-    def started(self) -> bool:
-        return self.cycle is not None and self.cycle.started
+    def started(self) -> LifespanCycle | None:
+        """The lifespan that has started on the running loop."""
+        from asyncio import get_running_loop
+
+        cycle = self._cycles.get(get_running_loop())
+        return cycle if cycle is not None and cycle.started else None
 
     async def startup(self, cycle: LifespanCycle) -> LifespanCycle:
-        """Start `cycle`, unless another one has started or is just starting; returns the one that
-        counts."""
+        """Start `cycle`, unless another one is just starting; returns the one that counts.
+
+        The startup is a task of its own: a caller that is cancelled does not spoil it for another.
+        """
         from asyncio import get_running_loop, shield
 
-        while self._starting is not None:
-            await shield(self._starting)
-        if self.cycle is not None and self.cycle.started:
-            return self.cycle
-        self._starting = starting = get_running_loop().create_future()
-        try:
-            await cycle.startup()
-            self.cycle = cycle
-        finally:
-            self._starting = None
-            starting.set_result(None)
+        loop = get_running_loop()
+        starting = self._starting
+        if starting is None or starting.done() or starting.get_loop() is not loop:
+            starting = self._starting = loop.create_task(self._begin(cycle, loop))
+            starting.add_done_callback(_see_exception)
+        return await shield(starting)
+
+    async def _begin(self, cycle: LifespanCycle, loop: AbstractEventLoop) -> LifespanCycle:
+        await cycle.startup()
+        self._cycles[loop] = cycle
         return cycle
 
     async def shutdown(self) -> None:
-        """Shut down what was started; nothing happens otherwise."""
-        cycle, self.cycle = self.cycle, None
-        if cycle is not None and cycle.loop is not None and not cycle.loop.is_closed():
+        """Shut down what was started on the running loop; nothing happens otherwise. Raises
+        `LifespanFailure` if that is running on another loop only."""
+        from asyncio import get_running_loop
+
+        cycle = self._cycles.pop(get_running_loop(), None)
+        if cycle is not None:
             await cycle.shutdown()
+        elif any(other.started for other in self._cycles.values()):
+            raise LifespanFailure(
+                "The application was started on another event loop; shut it down there."
+            )
+
+
+def _see_exception(task: Task[Any]) -> None:
+    """Those who wait get it; if they are all gone, nobody need be told that it was never seen."""
+    if not task.cancelled():
+        task.exception()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import sys
 import threading
 from asyncio import events
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from mangum.exceptions import EventLoopRunning
 
@@ -22,15 +24,18 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _EAGER = sys.version_info >= (3, 12)
 _ROUNDS_TO_CANCEL = 5
-_ANYIO_BACKEND = "anyio._backends._asyncio"
+ANYIO_BACKEND = "anyio._backends._asyncio"
 
 
 class _Loops(threading.local):
-    """The thread's loops by the factory that made them (`None`: the default one), and what waits
-    for the end of `run`."""
+    """The thread's loop, its loops by the factories that made them, those that are out of use but
+    may have an application on them, and what waits for the end of `run`."""
 
     def __init__(self) -> None:
-        self.kept: dict[LoopFactory | None, _Kept] = {}
+        self.kept: _Kept | None = None
+        self.made: WeakKeyDictionary[LoopFactory, _Kept] = WeakKeyDictionary()
+        self.retired: list[_Kept] = []
+        self.driving = False
         self.postponed: list[Callable[[], None]] = []
 
 
@@ -60,33 +65,45 @@ _loops = _Loops()
 
 @atexit.register
 def _close_loops() -> None:
-    for kept in _loops.kept.values():
-        kept.close()
+    for kept in (_loops.kept, *_loops.made.values(), *_loops.retired):
+        if kept is not None:
+            kept.close()
 
 
 def get_loop(factory: LoopFactory | None = None) -> asyncio.AbstractEventLoop:
-    """The thread's loop: the one used before, else (without a factory) asyncio's current one, else
-    a new one.
+    """The thread's loop: without a factory asyncio's current one, else the one used before, else a
+    new one, which becomes asyncio's current one.
 
-    A closed loop is replaced. A loop made without a factory becomes asyncio's current one.
+    A loop that is closed, or runs in another thread, is of no use.
     """
     return _get_kept(factory).loop
 
 
 def _get_kept(factory: LoopFactory | None) -> _Kept:
-    kept = _loops.kept.get(factory)
-    if kept is None or kept.loop.is_closed():
-        current = None if factory else _current_loop()
-        loop = current or (factory or asyncio.new_event_loop)()
-        kept = _loops.kept[factory] = _Kept(loop, made=current is None)
-        if kept.made and factory is None:
-            asyncio.set_event_loop(loop)
+    if factory is not None:
+        kept = _loops.made.get(factory)
+        if kept is None or not _is_usable(kept.loop):
+            kept = _loops.made[factory] = _Kept(factory(), made=True)
+        return kept
+    kept = _loops.kept
+    current = _current_loop()
+    if current is not None and (kept is None or current is not kept.loop):
+        return _keep(_Kept(current, made=False))
+    if kept is None or not _is_usable(kept.loop):
+        kept = _keep(_Kept(asyncio.new_event_loop(), made=True))
+        asyncio.set_event_loop(kept.loop)
+    return kept
+
+
+def _keep(kept: _Kept) -> _Kept:
+    former, _loops.kept = _loops.kept, kept
+    if former is not None and former.made and not former.loop.is_closed():
+        _loops.retired.append(former)
     return kept
 
 
 def _current_loop() -> asyncio.AbstractEventLoop | None:
-    """asyncio's current loop if there is a usable one; asks without making one and without a
-    warning."""
+    """asyncio's current loop if it is usable; asks without making one and without a warning."""
     if sys.version_info >= (3, 14):
         try:
             loop = asyncio.get_event_loop()
@@ -95,7 +112,11 @@ def _current_loop() -> asyncio.AbstractEventLoop | None:
     else:
         # get_event_loop() would warn, or make a loop, where there is none
         loop = getattr(getattr(asyncio.get_event_loop_policy(), "_local", None), "_loop", None)
-    return None if loop is None or loop.is_closed() else loop
+    return loop if loop is not None and _is_usable(loop) else None
+
+
+def _is_usable(loop: asyncio.AbstractEventLoop) -> bool:
+    return not loop.is_closed() and not loop.is_running()
 
 
 def provide_in_thread() -> None:
@@ -110,10 +131,10 @@ def provide_in_thread() -> None:
 
 def when_idle(callback: Callable[[], None]) -> None:
     """Call back now, or, if `run` is under way in this thread, when it is over."""
-    if events._get_running_loop() is None:
-        callback()
-    else:
+    if _loops.driving:
         _loops.postponed.append(callback)
+    else:
+        callback()
 
 
 def run(coroutine: Coroutine[Any, Any, T], factory: LoopFactory | None = None) -> T:
@@ -127,15 +148,18 @@ def run(coroutine: Coroutine[Any, Any, T], factory: LoopFactory | None = None) -
         )
     kept = _get_kept(factory)
     loop = kept.loop
-    if kept.stop_workers is None and _ANYIO_BACKEND in sys.modules:
+    if kept.stop_workers is None and ANYIO_BACKEND in sys.modules:
         from mangum.protocols.anyio_threads import keep_workers
 
         kept.stop_workers = keep_workers(loop)
+    loops = _loops
+    loops.driving = True
     try:
         return _drive(loop, coroutine)
     finally:
-        while _loops.postponed:
-            _loops.postponed.pop(0)()
+        loops.driving = False
+        while loops.postponed:
+            loops.postponed.pop(0)()
 
 
 def _drive(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -146,6 +170,7 @@ def _drive(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
     """
     if (
         isinstance(loop, asyncio.BaseEventLoop)
+        and type(loop).create_task is asyncio.BaseEventLoop.create_task
         and loop.get_task_factory() is None
         and not loop.get_debug()
     ):
@@ -159,9 +184,10 @@ def _drive(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
             begin(task, loop, coroutine)
         if begin is None or not task.done():
             return loop.run_until_complete(task)  # type: ignore[no-any-return]
-        if loop._ready:
-            # children left behind get the step that a round would have given them
+        if loop._ready or _has_work(loop):
             _run_one_round(loop)
+            if loop._ready:
+                _run_one_round(loop)
     except (KeyboardInterrupt, SystemExit):
         _abandon(task, loop)
         raise
@@ -192,6 +218,16 @@ def _take_first_step(task: Any, loop: Any, coroutine: Coroutine[Any, Any, Any]) 
         sys.set_asyncgen_hooks(*hooks)
 
 
+def _has_work(loop: Any) -> bool:
+    """Whether something that an application left on the loop may wait for a round: a timer that is
+    due, or a socket besides the one by which the loop wakes itself."""
+    timers = loop._scheduled
+    if timers and timers[0]._when <= loop.time():
+        return True
+    selector = getattr(loop, "_selector", None)
+    return selector is not None and len(selector.get_map()) > 1
+
+
 def _run_one_round(loop: asyncio.AbstractEventLoop) -> None:
     loop.call_soon(loop.stop)
     loop.run_forever()
@@ -204,6 +240,7 @@ def _abandon(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
         if task.done():
             break
         task.cancel()
-        _run_one_round(loop)
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):  # on its way to the caller already
+            _run_one_round(loop)
     if task.done() and not task.cancelled():
         task.exception()

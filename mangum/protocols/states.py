@@ -12,6 +12,7 @@ import enum
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 
 class HTTPCycleState(enum.Enum):
@@ -60,7 +61,8 @@ class LifespanCycleState(enum.Enum):
     FAILED = enum.auto()
     """The application reported a failure, or sent what this protocol does not know."""
     UNSUPPORTED = enum.auto()
-    """The application answered, raised or returned without asking for a message."""
+    """The application sent a message or raised before it asked for one, or returned without an
+    answer."""
 
     __hash__ = object.__hash__
 
@@ -86,6 +88,11 @@ LIFESPAN: dict[LifespanCycleState, dict[str, LifespanCycleState]] = {
     LifespanCycleState.FAILED: {},
     LifespanCycleState.UNSUPPORTED: {},
 }
+
+
+def type_of(message: Any) -> Any:
+    """The type of a message, for an error too, so whatever was sent."""
+    return message.get("type") if hasattr(message, "get") else type(message).__name__
 
 
 def unexpected(message_type: object, state: enum.Enum, allowed: Iterable[str]) -> str:

@@ -47,8 +47,8 @@ def _terminate(signal_number: int, frame: Any) -> None:
     for running in tuple(_running):
         try:
             running.shutdown()
-        except MangumError as exc:
-            logger.error("%s", exc)
+        except MangumError as exc:  # it is on a loop that somebody else runs, for one
+            logger.error("The application was not shut down: %s", exc)
     _installed = False
     signal.signal(signal_number, signal.SIG_DFL if _previous is None else _previous)
     if callable(_previous):
