@@ -110,7 +110,6 @@ class Mangum:
         }
         self._environment = EnvironmentLifespan()
         self._app_without_lifespan: ASGI | None = None
-        self._watches_sigterm = False
         # what decorators that wrap a function look for
         self.__name__ = self.__qualname__ = type(self).__name__
 
@@ -129,8 +128,6 @@ class Mangum:
             scope, body = self._read(handler)
         except RequestError as exc:
             return handler(exc.response)
-        if self.lifespan_scope == "environment" and not self._watches_sigterm:
-            self._watch_sigterm()
         return handler(self._run(self._respond(scope, body), self.loop_factory))
 
     async def asgi(self, event: LambdaEvent, context: LambdaContext) -> Any:
@@ -163,7 +160,6 @@ class Mangum:
         `ConfigurationError` if `lifespan` is `"off"`."""
         if self.lifespan == "off":
             raise ConfigurationError('There is nothing to start: `lifespan` is "off".')
-        self._watch_sigterm()
         self._run(self._start(), self.loop_factory)
 
     def shutdown(self) -> None:
@@ -210,14 +206,11 @@ class Mangum:
         if lifespan is None:
             lifespan = await self._environment.startup(self._new_lifespan())
             self._remember(lifespan)
+            if lifespan.started:
+                from mangum.protocols.termination import shut_down_on_sigterm
+
+                shut_down_on_sigterm(self._environment)
         return lifespan
-
-    def _watch_sigterm(self) -> None:
-        """Only where the adapter drives the loop; elsewhere the signals are the loop's owner's."""
-        from mangum.protocols.termination import shut_down_on_sigterm
-
-        self._watches_sigterm = True
-        shut_down_on_sigterm(self)
 
     def _new_lifespan(self) -> LifespanCycle:
         return LifespanCycle(

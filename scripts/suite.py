@@ -44,11 +44,12 @@ class Stage:
 
     @property
     def detail(self) -> str:
-        """What the summary repeats: pytest's closing line, which half ran, a skip, the coverage."""
+        """What the summary repeats: pytest's closing line, which half ran, the coverage, a skip, or
+        that a command broke."""
         lines = [
             line.strip("= ").strip()
             for line in self.output
-            if re.match(r"=* ?\d+ (passed|failed|error)|mangum: |SKIPPED: |TOTAL ", line)
+            if re.match(r"=* ?\d+ (passed|failed|error)|mangum: |TOTAL |SKIPPED: |broke: ", line)
         ]
         return "; ".join(dict.fromkeys(re.sub(r" +", " ", line) for line in lines))
 
@@ -58,20 +59,22 @@ class Stage:
 
 def lint(run: Run) -> int:
     tools = ensure("lint", default()).parent
-    return max(
+    codes = [
         run(tools / "ruff", "check", "."),
         run(tools / "ruff", "format", "--check", "."),
         run(tools / "typos"),
-    )
+    ]
+    return int(any(codes))
 
 
 def types(run: Run) -> int:
     mypy = ensure("lint", default()).parent / "mypy"
     libraries = ensure("test", default())
-    return max(
+    codes = [
         run(mypy, "--python-executable", libraries, "--python-version", version)
         for version in (supported()[0], supported()[-1])
-    )
+    ]
+    return int(any(codes))
 
 
 def docs(run: Run) -> int:
@@ -187,7 +190,9 @@ def _run(words: list[str], environ: dict[str, str], tell: Callable[[str], None])
         timer.cancel()
         _running.discard(process)
     if code == -signal.SIGKILL:
-        tell(f"killed, after {TIMEOUT_S} s at most")
+        tell(f"broke: killed, after {TIMEOUT_S} s at most")
+    elif code not in (0, 1, SKIPPED):
+        tell(f"broke: exit code {code}")
     return code
 
 

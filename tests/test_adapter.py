@@ -36,6 +36,7 @@ def test_request_is_one_info_line(
     handler = Mangum(app(), edition=edition)
     with caplog.at_level(logging.INFO):
         handler(event, lambda_context())
+        handler.shutdown()
     assert [record.getMessage() for record in caplog.records] == ["PUT /a b 200"]
 
 
@@ -44,6 +45,7 @@ def test_event_is_one_info_line(edition: Any, caplog: pytest.LogCaptureFixture) 
     handler = Mangum(Diary(), edition=edition, events_path="/events")
     with caplog.at_level(logging.INFO):
         handler(queue_event(), lambda_context())
+        handler.shutdown()
     assert [record.getMessage() for record in caplog.records] == ["POST /events 200"]
 
 

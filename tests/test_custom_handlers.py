@@ -266,7 +266,9 @@ def test_mangum_ws_runs_on_it(
     event = websocket_event(event_type=event_type, body=body)
     if event_type == "MESSAGE":
         event["requestContext"]["routeKey"] = "sendmessage"
-    result = Mangum(app, edition=edition, custom_handlers=[ws.handler])(event, lambda_context())
+    handler = Mangum(app, edition=edition, custom_handlers=[ws.handler])
+    result = handler(event, lambda_context())
+    handler.shutdown()
     assert notes == [noted]
     status = {"connect": "connected", "message": "received", "disconnect": "disconnected"}
     assert result["statusCode"] == 200

@@ -4,7 +4,6 @@ no AWS."""
 from __future__ import annotations
 
 import logging
-from weakref import WeakKeyDictionary
 
 from mangum.exceptions import LifespanFailure, LifespanUnsupported, UnexpectedMessage
 from mangum.protocols.states import LIFESPAN, RECEIVE, LifespanCycleState, type_of, unexpected
@@ -119,10 +118,7 @@ class LifespanCycle:
         it never started."""
         from asyncio import get_running_loop
 
-        task = self._task
-        if task is None:
-            return
-        if not task.done():
+        if self._task is not None and not self._task.done() and self.started:
             logger.debug("Waiting for application shutdown.")
             self._shutting_down = True
             self._settled = get_running_loop().create_future()
@@ -255,7 +251,7 @@ class EnvironmentLifespan:
     """
 
     def __init__(self) -> None:
-        self._cycles: WeakKeyDictionary[AbstractEventLoop, LifespanCycle] = WeakKeyDictionary()
+        self._cycles: dict[AbstractEventLoop, LifespanCycle] = {}
         self._starting: Task[LifespanCycle] | None = None
 
     def __reduce__(self) -> tuple[type[EnvironmentLifespan], tuple[()]]:
@@ -274,19 +270,29 @@ class EnvironmentLifespan:
 
         The startup is a task of its own: a caller that is cancelled does not spoil it for another.
         """
-        from asyncio import get_running_loop, shield
+        from asyncio import get_running_loop, shield, wait
 
         loop = get_running_loop()
-        starting = self._starting
-        if starting is None or starting.done() or starting.get_loop() is not loop:
-            starting = self._starting = loop.create_task(self._begin(cycle, loop))
-            starting.add_done_callback(_see_exception)
+        while self._starting is not None and self._starting.get_loop() is loop:
+            await wait([self._starting])
+        started = self.started
+        if started is not None:
+            return started
+        self._starting = starting = loop.create_task(self._begin(cycle, loop))
+        starting.add_done_callback(self._end_of_startup)
         return await shield(starting)
 
     async def _begin(self, cycle: LifespanCycle, loop: AbstractEventLoop) -> LifespanCycle:
         await cycle.startup()
+        self._cycles = {other: kept for other, kept in self._cycles.items() if kept.started}
         self._cycles[loop] = cycle
         return cycle
+
+    def _end_of_startup(self, starting: Task[LifespanCycle]) -> None:
+        if self._starting is starting:
+            self._starting = None
+        if not starting.cancelled():
+            starting.exception()  # if those who wait are gone, nobody need be told it was not seen
 
     async def shutdown(self) -> None:
         """Shut down what was started on the running loop; nothing happens otherwise. Raises
@@ -300,9 +306,3 @@ class EnvironmentLifespan:
             raise LifespanFailure(
                 "The application was started on another event loop; shut it down there."
             )
-
-
-def _see_exception(task: Task[Any]) -> None:
-    """Those who wait get it; if they are all gone, nobody need be told that it was never seen."""
-    if not task.cancelled():
-        task.exception()

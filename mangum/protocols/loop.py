@@ -24,6 +24,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _EAGER = sys.version_info >= (3, 12)
 _ROUNDS_TO_CANCEL = 5
+_CLOSINGS = 10
 ANYIO_BACKEND = "anyio._backends._asyncio"
 
 
@@ -56,6 +57,7 @@ class _Kept:
             stop_workers()
         if self.made and not self.loop.is_running() and not self.loop.is_closed():
             self.loop.close()
+            _silence(self.loop)
 
     __del__ = close
 
@@ -129,12 +131,25 @@ def provide_in_thread() -> None:
         get_loop()
 
 
-def when_idle(callback: Callable[[], None]) -> None:
-    """Call back now, or, if `run` is under way in this thread, when it is over."""
+def _silence(loop: asyncio.AbstractEventLoop) -> None:
+    """Drop the tasks that wait on a closed loop, while Python can still do it without noise."""
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        for _ in range(_CLOSINGS):
+            try:
+                task.get_coro().close()  # type: ignore[union-attr]
+            except RuntimeError:  # it awaits in a `finally`; from there it is closed next
+                continue
+            except BaseException:  # what it thinks of that
+                break
+            break
+
+
+def postpone(callback: Callable[[], None]) -> bool:
+    """Have it called at the end of `run`, if that is under way in this thread; `False` if not."""
     if _loops.driving:
         _loops.postponed.append(callback)
-    else:
-        callback()
+    return _loops.driving
 
 
 def run(coroutine: Coroutine[Any, Any, T], factory: LoopFactory | None = None) -> T:
@@ -224,8 +239,8 @@ def _has_work(loop: Any) -> bool:
     timers = loop._scheduled
     if timers and timers[0]._when <= loop.time():
         return True
-    selector = getattr(loop, "_selector", None)
-    return selector is not None and len(selector.get_map()) > 1
+    get_map = getattr(getattr(loop, "_selector", None), "get_map", None)
+    return get_map is not None and len(get_map()) > 1
 
 
 def _run_one_round(loop: asyncio.AbstractEventLoop) -> None:

@@ -3,35 +3,30 @@ anyway."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import signal
 import threading
 import weakref
-from typing import Any, Protocol
+from typing import Any
 
-from mangum.exceptions import MangumError
-from mangum.protocols.loop import when_idle
+from mangum.protocols.lifespan import EnvironmentLifespan
+from mangum.protocols.loop import postpone, run
 
 logger = logging.getLogger("mangum.lifespan")
 
-
-class Running(Protocol):
-    """What can be shut down."""
-
-    def shutdown(self) -> None: ...
-
-
-_running: weakref.WeakSet[Running] = weakref.WeakSet()
+_running: weakref.WeakSet[EnvironmentLifespan] = weakref.WeakSet()
 _previous: Any = None
 _installed = False
 
 
-def shut_down_on_sigterm(running: Running) -> None:
-    """Have `running.shutdown()` called at SIGTERM, as long as the object lives. Only the main
-    thread can arrange that."""
+def shut_down_on_sigterm(lifespan: EnvironmentLifespan) -> None:
+    """Have the application shut down at SIGTERM, as long as the object lives. Only the main thread
+    can arrange that."""
     global _installed, _previous
-    _running.add(running)
+    _running.add(lifespan)
     if not _installed and threading.current_thread() is threading.main_thread():
         _previous = signal.signal(signal.SIGTERM, _on_sigterm)
         _installed = True
@@ -39,16 +34,31 @@ def shut_down_on_sigterm(running: Running) -> None:
 
 def _on_sigterm(signal_number: int, frame: Any) -> None:
     # a request may be running below this very frame: its loop can't be entered once more
-    when_idle(lambda: _terminate(signal_number, frame))
+    if not postpone(lambda: _terminate(signal_number, frame)):
+        _terminate(signal_number, frame)
 
 
 def _terminate(signal_number: int, frame: Any) -> None:
-    global _installed
-    for running in tuple(_running):
+    with contextlib.suppress(RuntimeError):  # no loop runs
+        loop = asyncio.get_running_loop()
+        ending = loop.create_task(_shut_down())
+        ending.add_done_callback(lambda _: _pass_on(signal_number, frame))
+        loop.call_soon_threadsafe(lambda: None)  # wakes it
+        return
+    run(_shut_down())
+    _pass_on(signal_number, frame)
+
+
+async def _shut_down() -> None:
+    for lifespan in tuple(_running):
         try:
-            running.shutdown()
-        except MangumError as exc:  # it is on a loop that somebody else runs, for one
-            logger.error("The application was not shut down: %s", exc)
+            await lifespan.shutdown()
+        except BaseException as exc:  # the process ends now, whatever one application thinks of it
+            logger.error("The application did not shut down: %s", exc)
+
+
+def _pass_on(signal_number: int, frame: Any) -> None:
+    global _installed
     _installed = False
     signal.signal(signal_number, signal.SIG_DFL if _previous is None else _previous)
     if callable(_previous):
