@@ -70,9 +70,6 @@ REQUESTS: dict[str, tuple[builders.Event, set[str], set[str]]] = {
 }
 """A plain request of each source, and what it loads in the classic and in the 2026 edition."""
 
-WATCH = {"classic": NOTHING, "2026": SIGTERM}
-"""What is loaded besides for an application that may have a lifespan."""
-
 SETUP = f"""
 import sys
 sys.path.insert(0, {str(Path(mangum.__file__).parent.parent)!r})
@@ -157,7 +154,7 @@ def test_lifespan_loads_what_shuts_it_down_where_it_lasts(
     edition: Edition, has_lifespan: bool
 ) -> None:
     *_, loaded = loaded_by(*handling(builders.rest_event(), edition, "auto", LIFESPAN=has_lifespan))
-    assert loaded == WATCH[edition]
+    assert loaded == (SIGTERM if edition == "2026" and has_lifespan else NOTHING)
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

@@ -172,6 +172,8 @@ class LifespanCycle:
     async def send(self, message: Message) -> None:
         """Take the application's word. Raises `LifespanUnsupported`, `LifespanFailure` or
         `UnexpectedMessage` into it."""
+        if self._loop_is_closed:  # said while it is thrown away; nobody listens
+            return
         message_type = type_of(message)
         logger.debug("%s: '%s' event received from application.", self.state, message_type)
         if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):

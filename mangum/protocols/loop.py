@@ -24,7 +24,6 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _EAGER = sys.version_info >= (3, 12)
 _ROUNDS_TO_CANCEL = 5
-_CLOSINGS = 10
 ANYIO_BACKEND = "anyio._backends._asyncio"
 
 
@@ -135,14 +134,8 @@ def _silence(loop: asyncio.AbstractEventLoop) -> None:
     """Drop the tasks that wait on a closed loop, while Python can still do it without noise."""
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined]
-        for _ in range(_CLOSINGS):
-            try:
-                task.get_coro().close()  # type: ignore[union-attr]
-            except RuntimeError:  # it awaits in a `finally`; from there it is closed next
-                continue
-            except BaseException:  # what it thinks of that
-                break
-            break
+        with contextlib.suppress(BaseException):  # what it does when it is dropped
+            task.get_coro().close()  # type: ignore[union-attr]
 
 
 def postpone(callback: Callable[[], None]) -> bool:
