@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import logging
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from mangum import Mangum
+from mangum.exceptions import InferenceError
 from mangum.types import Receive, Scope, Send
 from tests.apps import Diary, Recorder, hello, respond
 from tests.builders import (
@@ -125,3 +127,53 @@ def test_asgi_gives_what_a_call_gives(edition: Any) -> None:
     for build in SOURCES.values():
         result = asyncio.run(handler.asgi(build(), lambda_context()))
         assert result == handler(build(), lambda_context())
+
+
+def test_adapter_has_the_names_that_decorators_ask_for() -> None:
+    handler = Mangum(hello, lifespan="off")
+    assert (handler.__name__, handler.__qualname__) == ("Mangum", "Mangum")
+
+
+def test_config_of_an_older_adapter_serves() -> None:
+    handler = Mangum(hello, edition="2026")
+    handler.config = {
+        "api_gateway_base_path": "/",
+        "text_mime_types": ["text/"],
+        "exclude_headers": [],
+    }
+    assert handler(http_v2_event(), lambda_context())["body"] == "hello"
+
+
+@pytest.mark.parametrize("path", ["/a%0Ab", "/a%1B%5B31m", "/a%E2%80%A8b"])
+def test_request_line_is_one_line_whatever_the_path(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        Mangum(Recorder(), lifespan="off")(http_v2_event(path=path), lambda_context())
+    (record,) = caplog.records
+    assert record.getMessage().isprintable()
+
+
+def test_application_put_in_place_of_another_has_its_own_lifespan() -> None:
+    handler = Mangum(hello)
+    handler(http_v2_event(), lambda_context())
+    app = Stateful()
+    handler.app = app
+    handler(http_v2_event(), lambda_context())
+    assert app.seen == [{"pool": []}]
+
+
+def test_copy_of_an_adapter_starts_the_application_by_itself() -> None:
+    handler = Mangum(Stateful(), edition="2026")
+    handler(http_v2_event(), lambda_context())
+    twin = copy.deepcopy(handler)
+    assert twin(http_v2_event(), lambda_context())["statusCode"] == 200
+    twin.shutdown()
+    handler.shutdown()
+
+
+def test_error_about_an_unknown_event_is_short_however_long_its_keys() -> None:
+    event = {f"{number}" * 10_000: 0 for number in range(100)}
+    with pytest.raises(InferenceError) as caught:
+        Mangum(hello)(event, lambda_context())
+    assert len(str(caught.value)) < 2_500

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mangum.handlers import HTTPGateway
 from tests.apps import result_of, scope_of
 from tests.builders import (
     API_HOST,
@@ -213,3 +214,13 @@ def test_cookie_in_two_values_is_not_joined_with_a_comma(build: Any, edition: st
 @every_edition
 def test_payload_1_0_of_an_http_api_has_no_cookies(edition: str) -> None:
     assert "cookies" not in result_of(http_v1_event(), headers=ANSWER, edition=edition)
+
+
+def test_handler_that_has_only_the_constructor_of_older_ones_serves() -> None:
+    class Older(HTTPGateway):
+        def __init__(self, event: Any, context: Any, config: Any) -> None:
+            self.event, self.context, self.config = event, context, config
+
+    event = http_v2_event(path="/a")
+    assert scope_of(event, custom_handlers=[Older]) == scope_of(event)
+    assert result_of(event, custom_handlers=[Older]) == result_of(event)

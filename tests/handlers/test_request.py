@@ -880,3 +880,11 @@ def test_forwarded_host_stands_where_there_is_no_host(edition: str) -> None:
     scope = scope_of(event, edition=edition, forwarded_host="x-forwarded-host")
     assert values(scope, b"host") == [b"shop.example.org"]
     assert scope["server"][0] == "shop.example.org"
+
+
+@pytest.mark.parametrize("value", ["", " ", ", evil.example", " , evil.example"])
+def test_forwarded_host_that_names_none_leaves_the_host(value: str) -> None:
+    event = http_v2_event(headers=[("host", "example.org"), ("x-forwarded-host", value)])
+    scope = scope_of(event, forwarded_host="x-forwarded-host")
+    assert scope["server"][0] == "example.org"
+    assert [b"host", b"example.org"] in scope["headers"]

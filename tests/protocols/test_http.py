@@ -14,7 +14,7 @@ from mangum.exceptions import UnexpectedMessage
 from mangum.types import Message, Receive, Scope, Send
 from tests.apps import Diary, chunk, hello, respond, sending, start
 from tests.builders import Answer, http_v2_event, lambda_context
-from tests.protocols.driving import Call
+from tests.protocols.driving import Call, call_handler
 
 PLAIN = [("content-type", "text/plain")]
 ERROR_500 = Answer(
@@ -489,3 +489,14 @@ def test_successful_request_says_nothing_at_warning(
 ) -> None:
     call(hello)
     assert logged(caplog) == []
+
+
+@pytest.mark.parametrize("char", [b"\r", b"\n", b"\0"])
+@pytest.mark.parametrize("place", ["name", "value"])
+def test_header_that_would_split_the_answer_is_refused(
+    char: bytes, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    name, value = (b"x" + char + b"y", b"z") if place == "name" else (b"x", b"y" + char + b"z")
+    answer = call_handler(sending([start(200, [(name, value)]), chunk(b"")]))
+    assert answer.status == 500
+    assert "line break or a zero byte in a header" in caplog.text
