@@ -233,7 +233,7 @@ def _has_work(loop: Any) -> bool:
     if timers and timers[0]._when <= loop.time():
         return True
     get_map = getattr(getattr(loop, "_selector", None), "get_map", None)
-    return get_map is not None and len(get_map()) > 1
+    return get_map is not None and len(get_map() or ()) > 1
 
 
 def _run_one_round(loop: asyncio.AbstractEventLoop) -> None:
