@@ -267,6 +267,11 @@ class EnvironmentLifespan:
         cycle = self._cycles.get(get_running_loop())
         return cycle if cycle is not None and cycle.started else None
 
+    @property
+    def loops(self) -> list[AbstractEventLoop]:
+        """The loops on which the application has started."""
+        return [loop for loop, cycle in self._cycles.items() if cycle.started]
+
     async def startup(self, cycle: LifespanCycle) -> LifespanCycle:
         """Start `cycle`, unless another one is just starting; returns the one that counts.
 

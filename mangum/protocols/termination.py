@@ -4,7 +4,6 @@ anyway."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -13,7 +12,7 @@ import weakref
 from typing import Any
 
 from mangum.protocols.lifespan import EnvironmentLifespan
-from mangum.protocols.loop import postpone, run
+from mangum.protocols.loop import postpone
 
 logger = logging.getLogger("mangum.lifespan")
 
@@ -39,22 +38,30 @@ def _on_sigterm(signal_number: int, frame: Any) -> None:
 
 
 def _terminate(signal_number: int, frame: Any) -> None:
-    with contextlib.suppress(RuntimeError):  # no loop runs
-        loop = asyncio.get_running_loop()
-        ending = loop.create_task(_shut_down())
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        for lifespan in tuple(_running):
+            for loop in lifespan.loops:
+                if not loop.is_running():  # in another thread, which can't be asked
+                    loop.run_until_complete(_shut_down(lifespan))
+        _pass_on(signal_number, frame)
+    else:
+        ending = running.create_task(_shut_down_here())
         ending.add_done_callback(lambda _: _pass_on(signal_number, frame))
-        loop.call_soon_threadsafe(lambda: None)  # wakes it
-        return
-    run(_shut_down())
-    _pass_on(signal_number, frame)
+        running.call_soon_threadsafe(lambda: None)  # wakes it
 
 
-async def _shut_down() -> None:
+async def _shut_down_here() -> None:
     for lifespan in tuple(_running):
-        try:
-            await lifespan.shutdown()
-        except BaseException as exc:  # the process ends now, whatever one application thinks of it
-            logger.error("The application did not shut down: %s", exc)
+        await _shut_down(lifespan)
+
+
+async def _shut_down(lifespan: EnvironmentLifespan) -> None:
+    try:
+        await lifespan.shutdown()
+    except BaseException as exc:  # the process ends now, whatever one application thinks of it
+        logger.error("The application did not shut down: %s", exc)
 
 
 def _pass_on(signal_number: int, frame: Any) -> None:
