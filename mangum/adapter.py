@@ -89,7 +89,7 @@ class Mangum:
             text_mime_types = _take_older(older, text_mime_types)
         if lifespan_scope is None:
             lifespan_scope = options.edition_default("lifespan_scope", edition)
-        options.check(locals())
+        options.check(locals())  # every parameter by its name
 
         self.app = app
         self.lifespan = lifespan

@@ -33,6 +33,17 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 TEXT, OBJECT, MAP, LIST = "a text", "an object", "an object of texts", "a list"
 """What a field of an event holds, in the words of an error."""
 
+PROXY_FIELDS = (
+    ("httpMethod", TEXT),
+    ("path", TEXT),
+    ("headers", MAP),
+    ("multiValueHeaders", MAP),
+    ("queryStringParameters", MAP),
+    ("multiValueQueryStringParameters", MAP),
+    ("body", TEXT),
+)
+"""The fields that REST APIs and load balancers have in common."""
+
 _FITS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, (str, bytes)),
     OBJECT: lambda value: isinstance(value, dict),

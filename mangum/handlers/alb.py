@@ -15,7 +15,7 @@ from mangum._speedups import (
     split_host,
 )
 from mangum.exceptions import ResponseError
-from mangum.handlers._base import MAP, OBJECT, TEXT, Handler
+from mangum.handlers._base import OBJECT, PROXY_FIELDS, Handler
 from mangum.handlers._request import build_scope, last
 from mangum.handlers._response import read_response
 
@@ -52,13 +52,7 @@ class ALB(Handler):
 
     source = "an Application Load Balancer"
     fields = (
-        ("httpMethod", TEXT),
-        ("path", TEXT),
-        ("headers", MAP),
-        ("multiValueHeaders", MAP),
-        ("queryStringParameters", MAP),
-        ("multiValueQueryStringParameters", MAP),
-        ("body", TEXT),
+        *PROXY_FIELDS,
         ("requestContext.elb", OBJECT),
     )
     required = ("httpMethod",)

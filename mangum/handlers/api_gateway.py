@@ -16,7 +16,7 @@ from mangum._speedups import (
     fold_headers,
     split_headers,
 )
-from mangum.handlers._base import LIST, MAP, OBJECT, TEXT, Handler
+from mangum.handlers._base import LIST, MAP, OBJECT, PROXY_FIELDS, TEXT, Handler
 from mangum.handlers._request import build_scope, strip_prefix
 from mangum.handlers._response import read_response
 
@@ -38,13 +38,7 @@ class APIGateway(Handler):
 
     source = "a REST API"
     fields = (
-        ("httpMethod", TEXT),
-        ("path", TEXT),
-        ("headers", MAP),
-        ("multiValueHeaders", MAP),
-        ("queryStringParameters", MAP),
-        ("multiValueQueryStringParameters", MAP),
-        ("body", TEXT),
+        *PROXY_FIELDS,
         ("requestContext", OBJECT),
         ("requestContext.path", TEXT),
         ("requestContext.stage", TEXT),
