@@ -134,8 +134,9 @@ def _silence(loop: asyncio.AbstractEventLoop) -> None:
     """Drop the tasks that wait on a closed loop, while Python can still do it without noise."""
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined]
+        coroutine: Any = task.get_coro()
         with contextlib.suppress(BaseException):  # what it does when it is dropped
-            task.get_coro().close()  # type: ignore[union-attr]
+            coroutine.close()
 
 
 def postpone(callback: Callable[[], None]) -> bool:

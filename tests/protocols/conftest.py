@@ -63,8 +63,7 @@ def _hanging_is_a_failure() -> Iterator[None]:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _modules_are_no_garbage() -> Iterator[None]:
-    """Collecting after every test is quick only without what lives on anyway."""
+def _what_lives_on_is_no_garbage() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     yield
@@ -76,6 +75,7 @@ def _asyncio_has_nothing_to_report(caplog: pytest.LogCaptureFixture) -> Iterator
     """No task ends with an exception that nobody has asked for, and none is destroyed waiting."""
     yield
     gc.collect()
+    gc.freeze()  # so that the next collection looks at the next test alone, and is quick
     assert [
         record.getMessage()
         for record in caplog.get_records("call") + caplog.get_records("teardown")

@@ -247,17 +247,25 @@ def test_lock_kept_by_the_application_works_in_every_invocation(environment: Env
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.TaskGroup is new in 3.11")
 def test_task_group_of_asyncio_works(environment: Environment) -> None:
-    async def main() -> list[Any]:
-        if sys.version_info < (3, 11):
-            raise NotImplementedError
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(asyncio.sleep(0, number)) for number in range(3)]
+    assert environment.call_function(_sleep_in_a_group) == [0, 1, 2]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.TaskGroup is new in 3.11")
+def test_task_group_of_asyncio_ends_its_tasks_when_one_fails(environment: Environment) -> None:
+    async def main() -> list[type]:
         failing = asyncio.create_task(_fail_in_a_group())
         (result,) = await asyncio.gather(failing, return_exceptions=True)
-        assert [type(it) for it in getattr(result, "exceptions", ())] == [ZeroDivisionError]
-        return [task.result() for task in tasks]
+        return [type(it) for it in getattr(result, "exceptions", ())]
 
-    assert environment.call_function(main) == [0, 1, 2]
+    assert environment.call_function(main) == [ZeroDivisionError]
+
+
+async def _sleep_in_a_group() -> list[int]:
+    tasks: list[asyncio.Task[int]] = []
+    if sys.version_info >= (3, 11):
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(asyncio.sleep(0, number)) for number in range(3)]
+    return [task.result() for task in tasks]
 
 
 async def _fail_in_a_group() -> None:
