@@ -238,18 +238,34 @@ def _has_work(loop: Any) -> bool:
 
 
 def _run_one_round(loop: asyncio.AbstractEventLoop) -> None:
-    loop.call_soon(loop.stop)
-    loop.run_forever()
+    stop = loop.call_soon(loop.stop)
+    try:
+        loop.run_forever()
+    finally:
+        stop.cancel()  # an exit in this round must not leave it for the next run
 
 
 def _abandon(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
     """See that a task which is not waited for any more neither goes on with the next call nor has
     its exception reported as unseen."""
     for _ in range(_ROUNDS_TO_CANCEL):
-        if task.done():
-            break
+        done = task.done()
         task.cancel()
         with contextlib.suppress(KeyboardInterrupt, SystemExit):  # on its way to the caller already
-            _run_one_round(loop)
+            _run_until_stopped(loop)
+        if done:
+            break
     if task.done() and not task.cancelled():
         task.exception()
+
+
+def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
+    """Two rounds of the loop, or what it takes until a stop that an exit has left over is used up:
+    that would end the next call too early."""
+    handles: list[asyncio.Handle] = []
+    handles.append(loop.call_soon(lambda: handles.append(loop.call_soon(loop.stop))))
+    try:
+        loop.run_forever()
+    finally:
+        for handle in handles:
+            handle.cancel()
