@@ -55,6 +55,7 @@ class LifespanCycle:
         )
         self._receivers: list[Future[None]] = []
         self._shutting_down = False
+        self._dropped = False  # thrown away while it waited
         self._exit: BaseException | None = None
 
     def __enter__(self) -> None:
@@ -142,8 +143,10 @@ class LifespanCycle:
         except LifespanUnsupported:
             pass
         except Exception as exc:
+            self._dropped = self._is_dropped()
             self._note(exc)
         except BaseException as exc:
+            self._dropped = self._is_dropped()
             if self._settled is None or self._settled.done() or isinstance(exc, GeneratorExit):
                 raise
             self._exit = exc  # for the one who waits: from here it would stop the loop under him
@@ -172,7 +175,7 @@ class LifespanCycle:
     async def send(self, message: Message) -> None:
         """Take the application's word. Raises `LifespanUnsupported`, `LifespanFailure` or
         `UnexpectedMessage` into it."""
-        if self._loop_is_closed:  # said while it is thrown away; nobody listens
+        if self._dropped or self._loop_is_closed:  # nobody listens
             return
         message_type = type_of(message)
         logger.debug("%s: '%s' event received from application.", self.state, message_type)
@@ -213,7 +216,7 @@ class LifespanCycle:
     def _note(self, exc: Exception) -> None:
         if exc is self.exception:  # raised by send(), told by startup() or shutdown()
             return
-        if self._loop_is_closed:
+        if self._dropped or self._loop_is_closed:
             return
         if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):
             logger.debug("The application raised at the lifespan scope: %s", type(exc).__name__)
@@ -221,6 +224,12 @@ class LifespanCycle:
             logger.error("Exception in 'lifespan' protocol.", exc_info=exc)
         if self.exception is None:
             self.exception = exc
+
+    def _is_dropped(self) -> bool:
+        """Whether the application is not stepped by its task any more, but closed as garbage."""
+        from asyncio import current_task
+
+        return self._task is not None and current_task(self.loop) is not self._task
 
     def _end_task(self) -> None:
         """End an application that asks for one more message although none will come."""
