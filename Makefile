@@ -7,7 +7,7 @@ SUITE = @$(PYTHON) scripts/suite.py
 ENVIRONMENT = $(PYTHON) scripts/environments.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tests lint types docs upstream format clean python
+.PHONY: help demo test check tests lint types docs upstream bench format clean python
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,10 +23,10 @@ check tests: export PYTHONS ?= default
 check: python ## lint, types and tests on this Python alone: the quick round before a commit
 	$(SUITE) lint types tests
 
-tests: python ## the tests on this Python alone; PYTEST_ARGS="-k cookie" narrows them down
+tests: python ## the tests on this Python, both halves; PYTEST_ARGS="-k cookie" narrows them down
 	$(SUITE) tests
 
-lint: python ## ruff and typos
+lint: python ## ruff, cython-lint and typos
 	$(SUITE) lint
 
 types: python ## mypy, for the oldest and the newest supported Python
@@ -38,11 +38,15 @@ docs: python ## build the documentation into site/
 upstream: python ## the test-suite that mangum 0.22.0 was published with
 	$(SUITE) upstream
 
+bench: python ## measure this project beside mangum 0.22.0; BENCH_ARGS=--help says what there is
+	@python=$$($(ENVIRONMENT) bench) && "$$python" -m benchmarks $(BENCH_ARGS)
+
 format: python ## let ruff put the source into shape
 	@python=$$($(ENVIRONMENT) lint) && "$$python" -m ruff check --fix-only . && "$$python" -m ruff format .
 
 clean: ## remove environments, caches and builds
 	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist site *.egg-info
+	rm -f mangum/_speedups/*.c mangum/_speedups/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:

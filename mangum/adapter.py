@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 from mangum import options
 from mangum.exceptions import ConfigurationError, InferenceError, RequestError
-from mangum.handlers import DETECTION, PassThrough
-from mangum.handlers._sources import describe
-from mangum.handlers.passthrough import is_reserved
 from mangum.options import DEFAULT_TEXT_MIME_TYPES
-from mangum.protocols.http import HTTPCycle
-from mangum.protocols.lifespan import EnvironmentLifespan, LifespanCycle, LifespanCycleState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from mangum.protocols.http import HTTPCycle
+    from mangum.protocols.lifespan import EnvironmentLifespan, LifespanCycle
     from mangum.types import (
         ASGI,
         Edition,
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
         LambdaHandler,
         LifespanMode,
         LifespanScope,
-        Response,
-        Scope,
     )
 
 __all__ = ["DEFAULT_TEXT_MIME_TYPES", "Mangum"]
@@ -108,36 +104,54 @@ class Mangum:
             "root_path": root_path,
             "events_path": events_path,
         }
-        self._environment = EnvironmentLifespan()
         self._app_without_lifespan: ASGI | None = None
         # what decorators that wrap a function look for
         self.__name__ = self.__qualname__ = type(self).__name__
 
-        # imports asyncio, in the phase where Lambda gives a full core
-        from mangum.protocols import loop
+        if "MANGUM_MARSHALLER" in os.environ:
+            from mangum.runtime.marshaller import install_from_environment
 
-        loop.provide_in_thread()
-        self._run = loop.run
+            install_from_environment()
+        # what every request needs, asyncio too, in the phase where Lambda gives a full core
+        from mangum._speedups import read_request, write_result
+        from mangum.protocols.http import HTTPCycle
+        from mangum.protocols.loop import provide_in_thread, run
+
+        provide_in_thread()
+        self._read, self._write = read_request, write_result
+        self._is_extended = type(self) is not Mangum  # a subclass may look into what handlers do
+        self._cycle = HTTPCycle
+        self._run = run
+        self._environment: EnvironmentLifespan | None = None
+        if lifespan != "off":
+            self._make_environment()
 
     def __call__(self, event: LambdaEvent, context: LambdaContext) -> Any:
         """The Lambda handler. Raises `InferenceError` or `MalformedEvent` for an event that it
         can't serve, `LifespanFailure`, `EventError` if the application refuses an event that is no
         request, and `EventLoopRunning` where a loop runs already."""
-        handler = self.infer(event, context)
-        try:
-            scope, body = self._read(handler)
-        except RequestError as exc:
-            return handler(exc.response)
-        return handler(self._run(self._respond(scope, body), self.loop_factory))
+        config = self.config
+        if self.custom_handlers or self._is_extended:
+            return self._handle(event, context)
+        cycle = self._read(event, context, config, self._cycle, self.raise_exceptions)
+        if cycle is None:
+            return self._handle(event, context)
+        self._run(
+            cycle.run(self.app) if self.lifespan == "off" else self._respond(cycle),
+            self.loop_factory,
+        )
+        result = self._write(event, cycle, config)
+        return self.infer(event, context)(cycle.response) if result is None else result
 
     async def asgi(self, event: LambdaEvent, context: LambdaContext) -> Any:
         """The same call, for code that runs an event loop already."""
         handler = self.infer(event, context)
         try:
-            scope, body = self._read(handler)
+            cycle = self._begin(handler)
         except RequestError as exc:
             return handler(exc.response)
-        return handler(await self._respond(scope, body))
+        await self._respond(cycle)
+        return handler(cycle.response)
 
     def infer(self, event: Any, context: LambdaContext) -> LambdaHandler:
         """The handler of the event. Raises `InferenceError` if there is none."""
@@ -145,9 +159,16 @@ class Mangum:
         for handler in self.custom_handlers:
             if handler.infer(event, context, config):
                 return handler(event, context, config)
-        for handler in DETECTION if isinstance(event, dict) else (PassThrough,):
-            if handler.infer(event, context, config):
-                return handler(event, context, config)
+        from mangum.handlers import find
+
+        found = find(event)
+        if found is not None:
+            return found(event, context, config)
+        from mangum.handlers import PassThrough
+        from mangum.handlers._sources import describe
+
+        if PassThrough.infer(event, context, config):
+            return PassThrough(event, context, config)
         raise InferenceError(
             f"The adapter was unable to infer a handler to use for the event. {describe(event)} "
             "If it is meant for the application, set `events_path`; if it is a request, check that "
@@ -164,62 +185,83 @@ class Mangum:
 
     def shutdown(self) -> None:
         """Shut down what `startup()` or the first event started. Raises `LifespanFailure`."""
-        self._run(self._environment.shutdown(), self.loop_factory)
+        if self._environment is not None:
+            self._run(self._environment.shutdown(), self.loop_factory)
 
-    def _read(self, handler: LambdaHandler) -> tuple[Scope, bytes]:
+    def _handle(self, event: LambdaEvent, context: LambdaContext) -> Any:
+        """The call by way of a handler: one of the user's own, that of a source which the hot path
+        does not know, or one that can say what is wrong with the event."""
+        handler = self.infer(event, context)
+        try:
+            cycle = self._begin(handler)
+        except RequestError as exc:
+            return handler(exc.response)
+        self._run(self._respond(cycle), self.loop_factory)
+        return handler(cycle.response)
+
+    def _begin(self, handler: LambdaHandler) -> HTTPCycle:
         """The request. Raises `RequestError` for one that the application does not get to see."""
         scope, body = handler.scope, handler.body
-        if (
-            self.config.get("events_path")
-            and not isinstance(handler, PassThrough)
-            and is_reserved(scope, self.config)
-        ):
-            raise RequestError(404, "Not Found")
-        return scope, body
+        if self.config.get("events_path"):
+            from mangum.handlers.passthrough import PassThrough, is_reserved
 
-    async def _respond(self, scope: Scope, body: bytes) -> Response:
-        """Run the application, within its lifespan if it has one."""
-        cycle = HTTPCycle(scope, body, self.raise_exceptions)
+            if not isinstance(handler, PassThrough) and is_reserved(scope, self.config):
+                raise RequestError(404, "Not Found")
+        return self._cycle(scope, body, self.raise_exceptions)
+
+    async def _respond(self, cycle: HTTPCycle) -> None:
+        """Run the application within its lifespan, if it has one."""
+        app = self.app
         if self.lifespan == "off":
-            await cycle.run(self.app)
-        elif self._app_without_lifespan is self.app:
-            scope["state"] = {}
-            await cycle.run(self.app)
-        elif self.lifespan_scope == "environment" or self._environment.started is not None:
+            await cycle.run(app)
+            return
+        environment = self._environment or self._make_environment()
+        if self._app_without_lifespan is app:
+            cycle.scope["state"] = {}
+            await cycle.run(app)
+        elif self.lifespan_scope == "environment" or environment.started is not None:
             lifespan = await self._start()
-            scope["state"] = lifespan.lifespan_state.copy()
-            await cycle.run(self.app)
+            cycle.scope["state"] = lifespan.lifespan_state.copy()
+            await cycle.run(app)
         else:
             lifespan = self._new_lifespan()
             await lifespan.startup()
             self._remember(lifespan)
-            scope["state"] = lifespan.lifespan_state.copy()
+            cycle.scope["state"] = lifespan.lifespan_state.copy()
             try:
-                await cycle.run(self.app)
+                await cycle.run(app)
             finally:
                 await lifespan.shutdown()
-        return cycle.response
 
     async def _start(self) -> LifespanCycle:
         """The lifespan of the environment, started if it is not yet."""
-        lifespan = self._environment.started
+        environment = self._environment or self._make_environment()
+        lifespan = environment.started
         if lifespan is None:
-            lifespan = await self._environment.startup(self._new_lifespan())
+            lifespan = await environment.startup(self._new_lifespan())
             self._remember(lifespan)
             if lifespan.started:
                 from mangum.protocols.termination import shut_down_on_sigterm
 
-                shut_down_on_sigterm(self._environment)
+                shut_down_on_sigterm(environment)
         return lifespan
 
+    def _make_environment(self) -> EnvironmentLifespan:
+        from mangum.protocols.lifespan import EnvironmentLifespan
+
+        self._environment = made = EnvironmentLifespan()
+        return made
+
     def _new_lifespan(self) -> LifespanCycle:
+        from mangum.protocols.lifespan import LifespanCycle
+
         return LifespanCycle(
             self.app, self.lifespan, strict=self.config.get("edition", "classic") != "classic"
         )
 
     def _remember(self, lifespan: LifespanCycle) -> None:
         """An application without lifespan is not asked again, unless `"on"` insists."""
-        if self.lifespan == "auto" and lifespan.state is LifespanCycleState.UNSUPPORTED:
+        if self.lifespan == "auto" and not lifespan.supported:
             self._app_without_lifespan = lifespan.app
 
 

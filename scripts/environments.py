@@ -1,6 +1,11 @@
 """Makes the virtual environments under .venv/, each once, and again when its recipe changes.
 
-`python scripts/environments.py NAME` makes one and prints the path of its python.
+What has the project in it shares the one source tree, and there the compiled half of the hot path:
+a file for each Python version, compiled again when its source changes. Without a C compiler there
+is none, and the pure half runs.
+
+`python scripts/environments.py NAME` makes one and prints the path of its python, and on stderr
+which half runs there.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -18,12 +24,13 @@ from typing import NamedTuple
 from interpreters import ROOT, Interpreter, default
 
 HOME = ROOT / ".venv"
+SPEEDUPS = ROOT / "mangum" / "_speedups"
 
 
 class Recipe(NamedTuple):
     groups: tuple[str, ...] = ()  # dependency groups of pyproject.toml
     requirements: tuple[str, ...] = ()  # requirements files
-    project: bool = False  # the project itself, editable
+    project: bool = False  # the project itself, editable, and what compiles it
     alone: tuple[str, ...] = ()  # requirements files whose packages come without dependencies
 
 
@@ -36,20 +43,37 @@ RECIPES = {
         project=True,
         alone=("tests/requirements-nodeps.txt",),
     ),
+    "bench": Recipe(requirements=("benchmarks/requirements.txt",), project=True),
     "upstream": Recipe(groups=("upstream",)),
     "examples": Recipe(requirements=("examples/requirements.txt",), project=True),
 }
 
-_lock = threading.Lock()  # editable installs write into the one source tree
+SETTINGS = ("MANGUM_PURE_PYTHON", "MANGUM_REQUIRE_COMPILED", "MANGUM_LINE_TRACE")
+"""The variables of the environment that say what to build and what to run."""
+
+PROBE = """\
+from setuptools import Extension, setup
+setup(name="probe", ext_modules=[Extension("probe", ["probe.c"])])
+"""
+PROBE_C = "#include <Python.h>\nPyMODINIT_FUNC PyInit_probe(void) { return NULL; }\n"
+HALF = "from mangum._speedups import COMPILED; print('compiled' if COMPILED else 'in pure Python')"
+
+_lock = threading.Lock()  # editable installs and the compiler write into the one source tree
+_failures: dict[str, Exception | None] = {}  # of compiling, by Python version
 
 
 class EnvironmentFailed(Exception):
     """The environment could not be made; the message is what the installer said."""
 
 
+class NoCompiler(Exception):
+    """There is no compiled half, and there can be none here."""
+
+
 def ensure(name: str, interpreter: Interpreter) -> Path:
     """The python of the environment, which is made first if it is missing or out of date."""
     folder = HOME / f"{name}-{interpreter.version}"
+    python = folder / "bin" / "python"
     stamp = folder / "recipe.sha256"
     digest = _digest(name, interpreter)
     with _lock:
@@ -57,16 +81,71 @@ def ensure(name: str, interpreter: Interpreter) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             _make(folder, RECIPES[name], interpreter)
             stamp.write_text(digest, encoding="utf-8")
-    return folder / "bin" / "python"
+        if RECIPES[name].project and interpreter.version not in _failures:
+            _failures[interpreter.version] = _compile(python, interpreter)
+    return python
+
+
+def ensure_compiled(name: str, interpreter: Interpreter) -> Path:
+    """The python of an environment in which the compiled half can run.
+
+    Raises `NoCompiler` where no extension can be compiled at all, and `EnvironmentFailed` where
+    this one cannot.
+    """
+    python = ensure(name, interpreter)
+    failure = _failures[interpreter.version]
+    if failure is not None:
+        raise failure
+    return python
 
 
 def _digest(name: str, interpreter: Interpreter) -> str:
     """Changes with everything that decides what the environment holds."""
     recipe = RECIPES[name]
     parts = [repr(recipe), repr(interpreter), str(ROOT)]
-    for file in ("pyproject.toml", "setup.py", *recipe.requirements, *recipe.alone):
-        path = ROOT / file
-        parts.append(path.read_text(encoding="utf-8") if path.exists() else "")
+    files = ("pyproject.toml", *recipe.requirements, *recipe.alone)
+    return _sha256(*parts, *map(_read, files))
+
+
+def _compile(python: Path, interpreter: Interpreter) -> Exception | None:
+    """Compiles in the source tree, if need be. Returns what went wrong."""
+    stamp = HOME / f"compiled-{interpreter.version}.sha256"
+    sources = sorted(path for path in SPEEDUPS.iterdir() if path.suffix in (".pyx", ".pxd"))
+    inputs = [ROOT / "pyproject.toml", ROOT / "setup.py", *sources]
+    digest = _sha256(repr(interpreter), *map(_read, inputs))
+    compiled = f"compiled.cpython-{interpreter.version.replace('.', '')}-*"
+    is_new = stamp.exists() and stamp.read_text(encoding="utf-8") == digest
+    if is_new and any(SPEEDUPS.glob(compiled)):
+        return None
+    for old in SPEEDUPS.glob(compiled):
+        old.unlink()
+    command = (str(python), "setup.py", "-q", "build_ext", "--inplace")
+    try:
+        _run(*command, MANGUM_REQUIRE_COMPILED="1")
+    except EnvironmentFailed as error:
+        *_, reason = str(error).splitlines()
+        return error if _compiles(python) else NoCompiler(reason.removeprefix("mangum: "))
+    stamp.write_text(digest, encoding="utf-8")
+    return None
+
+
+def _compiles(python: Path) -> bool:
+    """Tries the smallest extension there is."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "probe.c").write_text(PROBE_C, encoding="utf-8")
+        try:
+            _run(str(python), "-c", PROBE, "-q", "build_ext", "--inplace", folder=folder)
+        except EnvironmentFailed:
+            return False
+    return True
+
+
+def _read(path: Path | str) -> str:
+    path = ROOT / path
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _sha256(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -89,12 +168,15 @@ def _make(folder: Path, recipe: Recipe, interpreter: Interpreter) -> None:
 
 
 def _install(recipe: Recipe, installer: tuple[str, ...]) -> None:
-    wanted = [argument for group in recipe.groups for argument in ("--group", group)]
+    groups = (*recipe.groups, "build") if recipe.project else recipe.groups
+    wanted = [argument for group in groups for argument in ("--group", group)]
     wanted += [argument for file in recipe.requirements for argument in ("-r", file)]
-    if recipe.project:
-        # A plain path entry; the default import hook would load modules before the tests do.
-        wanted += ["--config-settings", "editable_mode=compat", "-e", "."]
     _run(*installer, *wanted)
+    if recipe.project:
+        # A plain path entry; the default import hook would load modules before the tests do. The
+        # compiled half has a step of its own, because its source changes more often.
+        project = ("--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", ".")
+        _run(*installer, *project, MANGUM_PURE_PYTHON="1")
     for file in recipe.alone:
         _run(*installer, "--no-deps", "-r", file)
 
@@ -136,12 +218,13 @@ def _venv(folder: Path, python: str) -> None:
     )
 
 
-def _run(*command: str) -> None:
-    environ = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never"}
+def _run(*command: str, folder: str | Path = ROOT, **variables: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    environ |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_PYTHON_DOWNLOADS": "never", **variables}
     try:
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -155,15 +238,26 @@ def _run(*command: str) -> None:
         raise EnvironmentFailed(f"$ {' '.join(command)}\n{done.stdout.rstrip()}")
 
 
+def _half(python: Path) -> str:
+    """The half that runs in this process's environment, and why there is no other."""
+    command = [str(python), "-c", HALF]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    failure = _failures[default().version]
+    return (asked.stdout + asked.stderr).strip() + (f" ({failure})" if failure else "")
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in RECIPES:
         print(f"name one of {', '.join(RECIPES)}", file=sys.stderr)
         return 2
     try:
-        print(ensure(arguments[0], default()))
+        python = ensure(arguments[0], default())
     except EnvironmentFailed as error:
         print(error, file=sys.stderr)
         return 1
+    if RECIPES[arguments[0]].project:
+        print(f"mangum: running {_half(python)}", file=sys.stderr)
+    print(python)
     return 0
 
 

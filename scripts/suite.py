@@ -20,13 +20,27 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from environments import HOME, EnvironmentFailed, ensure
+from environments import (
+    HOME,
+    SETTINGS,
+    EnvironmentFailed,
+    NoCompiler,
+    ensure,
+    ensure_compiled,
+)
 from interpreters import ROOT, Interpreter, choose, default, find, supported
 
 COVERAGE = HOME / "coverage" / ".coverage"
 TIMEOUT_S = 1500  # one command
 SKIPPED = 77  # the exit code that says so
+HALVES = {"compiled": "MANGUM_REQUIRE_COMPILED", "pure": "MANGUM_PURE_PYTHON"}
+"""The halves of the hot path, each with the variable that lets no other run."""
+
+TRACE = HOME / "trace"  # a copy of the tree, whose compiled half tells coverage the line it is on
+TRACED = ("tests/speedups", "tests/handlers", "tests/test_adapter.py")
+LEFT_BEHIND = (".*", "__pycache__", "*.egg-info", "*.so", "build", "dist", "site", "results")
 UPSTREAM = ("3.10", "3.11", "3.12", "3.13")  # the versions the published suite passes on
 
 Run = Callable[..., int]
@@ -59,9 +73,12 @@ class Stage:
 
 def lint(run: Run) -> int:
     tools = ensure("lint", default()).parent
+    path = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"  # cython-lint looks for pycodestyle
+    compiled = sorted((ROOT / "mangum").rglob("*.pyx"))  # in folders it passes over some
     codes = [
         run(tools / "ruff", "check", "."),
         run(tools / "ruff", "format", "--check", "."),
+        run(tools / "cython-lint", *compiled, PATH=path),
         run(tools / "typos"),
     ]
     return int(any(codes))
@@ -82,21 +99,39 @@ def docs(run: Run) -> int:
     return run(*mkdocs, "build", "--strict", "--quiet", NO_MKDOCS_2_WARNING="1")
 
 
-def tests(interpreter: Interpreter) -> Callable[[Run], int]:
+def tests(interpreter: Interpreter, half: str) -> Callable[[Run], int]:
     def body(run: Run) -> int:
-        python = ensure("test", interpreter)
+        python = (ensure_compiled if half == "compiled" else ensure)("test", interpreter)
+        check = f"from mangum._speedups import COMPILED as it; assert it is {half == 'compiled'}"
         arguments = shlex.split(os.environ.get("PYTEST_ARGS", ""))
         pytest = (python, "-m", "coverage", "run", "-m", "pytest", *arguments)
-        return run(*pytest, COVERAGE_FILE=str(COVERAGE))
+        variables = {HALVES[half]: "1", "COVERAGE_FILE": str(COVERAGE)}
+        return run(python, "-c", check, **variables) or run(*pytest, **variables)
 
     return body
 
 
+def trace(run: Run) -> int:
+    python = ensure_compiled("test", default())
+    shutil.rmtree(TRACE, ignore_errors=True)
+    shutil.copytree(ROOT, TRACE, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+    variables = {"MANGUM_REQUIRE_COMPILED": "1", "COVERAGE_FILE": str(COVERAGE)}
+    build = (python, "setup.py", "-q", "build_ext", "--inplace")
+    pytest = (python, "-m", "coverage", "run", "-m", "pytest", *TRACED)
+    return run(*build, folder=TRACE, MANGUM_LINE_TRACE="1", **variables) or run(
+        *pytest, folder=TRACE, **variables
+    )
+
+
 def coverage(run: Run) -> int:
+    """Of all that ran, reported where the compiled half's C source is."""
     command = (ensure("test", default()), "-m", "coverage")
+    folder = TRACE if TRACE.exists() else ROOT
     data = str(COVERAGE)
-    combined = run(*command, "combine", "--quiet", COVERAGE_FILE=data)
-    return combined or run(*command, "report", COVERAGE_FILE=data)
+    is_partial = folder == ROOT or os.environ.get("PYTEST_ARGS")
+    options = ["--fail-under=0"] if is_partial else []
+    combined = run(*command, "combine", "--quiet", folder=folder, COVERAGE_FILE=data)
+    return combined or run(*command, "report", *options, folder=folder, COVERAGE_FILE=data)
 
 
 def upstream(interpreter: Interpreter) -> Callable[[Run], int]:
@@ -105,16 +140,20 @@ def upstream(interpreter: Interpreter) -> Callable[[Run], int]:
 
 def stages(found: list[Interpreter], chosen: list[Interpreter]) -> dict[str, list[Stage]]:
     """All stages by the name that calls for them, in the order of their start."""
-    testing = [Stage(f"tests {it.version}", tests(it)) for it in chosen]
+    testing = [
+        Stage(f"tests {it.version} {half}", tests(it, half)) for it in chosen for half in HALVES
+    ]
+    tracing = Stage(f"trace {default().version}", trace)
     return {
         "tests": testing,
+        "trace": [tracing],
         "types": [Stage("types", types)],
         "lint": [Stage("lint", lint)],
         "docs": [Stage("docs", docs)],
         "upstream": [
             Stage(f"upstream {it.version}", upstream(it)) for it in found if it.version in UPSTREAM
         ],
-        "coverage": [Stage("coverage", coverage, after=testing)],
+        "coverage": [Stage("coverage", coverage, after=[*testing, tracing])],
     }
 
 
@@ -145,15 +184,19 @@ def perform(stage: Stage, live: bool) -> None:
         if live:
             print(line, flush=True)
 
-    def run(*command: object, **variables: str) -> int:
+    def run(*command: object, folder: Path = ROOT, **variables: str) -> int:
         words = [str(word) for word in command]
         tell(f"$ {shlex.join(word.removeprefix(f'{ROOT}/') for word in words)}")
-        return _run(words, {**_environ(), **variables}, tell)
+        return _run(words, folder, {**_environ(), **variables}, tell)
 
     try:
         code = stage.body(run)
+    except NoCompiler as error:
+        tell(f"SKIPPED: {error}")
+        code = SKIPPED
     except EnvironmentFailed as error:
-        tell(str(error))
+        for line in str(error).splitlines():
+            tell(line)
         code = 1
     except Exception as error:  # a stage that breaks must not take the others with it
         tell(f"{type(error).__name__}: {error}")
@@ -166,10 +209,13 @@ def perform(stage: Stage, live: bool) -> None:
     stage.done.set()
 
 
-def _run(words: list[str], environ: dict[str, str], tell: Callable[[str], None]) -> int:
+def _run(
+    words: list[str], folder: Path, environ: dict[str, str], tell: Callable[[str], None]
+) -> int:
+    begin = time.monotonic()
     process = subprocess.Popen(
         words,
-        cwd=ROOT,
+        cwd=folder,
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -189,11 +235,18 @@ def _run(words: list[str], environ: dict[str, str], tell: Callable[[str], None])
     finally:
         timer.cancel()
         _running.discard(process)
-    if code == -signal.SIGKILL:
-        tell(f"broke: killed, after {TIMEOUT_S} s at most")
-    elif code not in (0, 1, SKIPPED):
-        tell(f"broke: exit code {code}")
+    if code not in (0, 1, SKIPPED):
+        seconds = time.monotonic() - begin
+        limit = f", the limit is {TIMEOUT_S} s" if seconds >= TIMEOUT_S else ""
+        tell(f"broke: {_ending(code)}, after {seconds:.0f} s{limit}")
     return code
+
+
+def _ending(code: int) -> str:
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"exit code {code}"
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -204,7 +257,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _environ() -> dict[str, str]:
     """This process's environment, with what no test may see taken out or replaced."""
-    foreign = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "AWS_PROFILE")
+    foreign = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "AWS_PROFILE", *SETTINGS)
     environ = {name: value for name, value in os.environ.items() if name not in foreign}
     lines = (ROOT / "tests" / "aws.env").read_text(encoding="utf-8").split()
     return environ | dict(line.split("=", 1) for line in lines)
@@ -225,6 +278,7 @@ def main(names: list[str]) -> int:
     for line in skips:
         print(f"SKIPPED  {line}", flush=True)
     if "tests" in (names or known):
+        shutil.rmtree(TRACE, ignore_errors=True)
         shutil.rmtree(COVERAGE.parent, ignore_errors=True)
         COVERAGE.parent.mkdir(parents=True)
 
@@ -242,7 +296,7 @@ def main(names: list[str]) -> int:
 
     print(f"\n=== summary after {time.monotonic() - begin:.0f} s")
     for stage in wanted:
-        print(f"{stage.result:8} {stage.name:14} {stage.seconds:6.1f} s  {stage.detail}".rstrip())
+        print(f"{stage.result:8} {stage.name:19} {stage.seconds:6.1f} s  {stage.detail}".rstrip())
     for line in skips:
         print(f"SKIPPED  {line}")
     failed = [stage.name for stage in wanted if stage.result == "FAILED"]

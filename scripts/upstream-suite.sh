@@ -46,7 +46,7 @@ fi
 
 # A build inside the checkout could pick up what an older build left there.
 mkdir "$scratch/project"
-tar -C "$root" --exclude=./.git --exclude=./.venv --exclude=./build --exclude='./*.egg-info' -cf - . |
+tar -C "$root" --exclude=./.git --exclude=./.venv --exclude=./build --exclude='./*.egg-info' --exclude='*.so' -cf - . |
   tar -C "$scratch/project" -xf -
 "$python" -m pip uninstall -q -y mangum >/dev/null 2>&1 || true
 "$python" -m pip install -q --no-cache-dir "$scratch/project" >"$scratch/log" 2>&1 ||
@@ -54,6 +54,7 @@ tar -C "$root" --exclude=./.git --exclude=./.venv --exclude=./build --exclude='.
 
 cd "$suite"
 "$python" -c 'import mangum, sys; print("testing", mangum.__file__, "on", sys.version.split()[0])'
+"$python" -c 'from mangum._speedups import COMPILED as it; print("mangum:", "compiled" if it else "pure")'
 # shellcheck disable=SC2086
 "$python" -m pytest -q -p no:cacheprovider -k 'not real_lambda' ${PYTEST_ARGS:-} |
   tee "$scratch/log"

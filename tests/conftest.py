@@ -12,5 +12,5 @@ for line in Path(__file__).with_name("aws.env").read_text(encoding="utf-8").spli
 def pytest_report_header() -> str:
     from mangum._speedups import COMPILED
 
-    half = "compiled" if COMPILED else "in pure Python (no compiled half in this build)"
+    half = "compiled" if COMPILED else "in pure Python"
     return f"mangum: running {half}"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import mangum
+from mangum._speedups import COMPILED
 from mangum.types import Edition
 from tests import builders
 from tests.processes import run_python
@@ -19,39 +20,37 @@ EDITIONS: tuple[Edition, ...] = ("classic", "2026")
 
 BARE = ("-I", "-S", "-W", "error")
 
-IMPORTED = {
-    "mangum",
-    "mangum._speedups",
-    "mangum._speedups.pure",
-    "mangum.adapter",
-    "mangum.exceptions",
-    "mangum.handlers",
-    "mangum.handlers._base",
-    "mangum.handlers._request",
-    "mangum.handlers._response",
-    "mangum.handlers._sources",
-    "mangum.handlers.alb",
-    "mangum.handlers.api_gateway",
-    "mangum.handlers.authorizer",
-    "mangum.handlers.lambda_at_edge",
-    "mangum.handlers.passthrough",
-    "mangum.handlers.vpc_lattice",
-    "mangum.handlers.websocket_gateway",
-    "mangum.options",
-    "mangum.protocols",
-    "mangum.protocols.http",
-    "mangum.protocols.lifespan",
-    "mangum.protocols.states",
-}
+IMPORTED = {"mangum", "mangum.adapter", "mangum.exceptions", "mangum.options"}
 """The modules of ours that `import mangum` loads."""
 
 FREE = {"__future__", "binascii"}
 """Modules of the standard library that cost nothing."""
 
-CONSTRUCTED = {"mangum.protocols.loop"}
+HALF = (
+    {"mangum._speedups.compiled"}
+    if COMPILED
+    else {"mangum._speedups.pure", "mangum._speedups.text"}
+)
+
+CONSTRUCTED = HALF | {
+    "mangum._speedups",
+    "mangum._speedups.constants",
+    "mangum.protocols",
+    "mangum.protocols.http",
+    "mangum.protocols.loop",
+}
 """The modules of ours that the constructor loads."""
 
-TLS = {"mangum.handlers._tls"}
+LIFESPAN = {"mangum.protocols.lifespan", "mangum.protocols.states"}
+"""What it loads beyond those unless the lifespan is off."""
+
+# what the compiled half has no short cut for
+FALLBACK = {"mangum._speedups.pure", "mangum._speedups.text"} - HALF
+HANDLERS = {"mangum.handlers", "mangum.handlers._base"}
+GATEWAY = HANDLERS | {"mangum.handlers._request", "mangum.handlers.api_gateway"}
+ALB = HANDLERS | {"mangum.handlers._request", "mangum.handlers.alb"}
+EDGE = HANDLERS | FALLBACK | {"mangum.handlers.lambda_at_edge"}
+LATTICE = HANDLERS | FALLBACK | {"mangum.handlers.vpc_lattice"}
 SIGTERM = {"mangum.protocols.termination"}
 
 REASONS = {"mangum.handlers._reasons"}
@@ -59,14 +58,14 @@ NOTHING: set[str] = set()
 
 REQUESTS: dict[str, tuple[builders.Event, set[str], set[str]]] = {
     "REST API": (builders.rest_event(), NOTHING, NOTHING),
-    "HTTP API 1.0": (builders.http_v1_event(), NOTHING, NOTHING),
+    "HTTP API 1.0": (builders.http_v1_event(), GATEWAY, GATEWAY | FALLBACK),
     "HTTP API 2.0": (builders.http_v2_event(), NOTHING, NOTHING),
-    "function URL": (builders.function_url_event(), NOTHING, TLS),
-    "ALB": (builders.alb_event(), NOTHING, TLS | REASONS),
-    "ALB, multi-value": (builders.alb_event(multi_value=True), NOTHING, TLS | REASONS),
-    "Lambda@Edge": (builders.edge_event(), NOTHING, REASONS),
-    "VPC Lattice 1": (builders.lattice_v1_event(), REASONS, REASONS),
-    "VPC Lattice 2": (builders.lattice_v2_event(), REASONS, REASONS),
+    "function URL": (builders.function_url_event(), NOTHING, NOTHING),
+    "ALB": (builders.alb_event(), ALB, ALB | REASONS),
+    "ALB, multi-value": (builders.alb_event(multi_value=True), NOTHING, ALB | REASONS),
+    "Lambda@Edge": (builders.edge_event(), EDGE, EDGE | REASONS),
+    "VPC Lattice 1": (builders.lattice_v1_event(), LATTICE | REASONS, LATTICE | REASONS),
+    "VPC Lattice 2": (builders.lattice_v2_event(), LATTICE | REASONS, LATTICE | REASONS),
 }
 """A plain request of each source, and what it loads in the classic and in the 2026 edition."""
 
@@ -99,7 +98,12 @@ def loaded_by(*steps: str) -> list[set[str]]:
     )
     done = run_python(f"{SETUP}\nknown = {{*sys.modules}}\n{counted}", options=BARE)
     assert (done.stderr, done.returncode) == ("", 0)
-    return [{*line.split()} for line in done.stdout.splitlines()]
+    return [{*filter(_is_module, line.split())} for line in done.stdout.splitlines()]
+
+
+def _is_module(name: str) -> bool:
+    """Whether it is more than a name that Cython keeps its types under."""
+    return name != "cython_runtime" and not name.startswith("_cython_")
 
 
 def ours(modules: set[str]) -> set[str]:
@@ -117,12 +121,17 @@ def test_import_loads_nothing_of_the_library_beyond_logging() -> None:
     assert loaded - ours(loaded) - FREE == set()
 
 
+def test_the_constructor_loads_less_where_the_lifespan_is_off() -> None:
+    _, loaded = loaded_by("import mangum, asyncio, logging", "mangum.Mangum(app, lifespan='off')")
+    assert loaded == CONSTRUCTED
+
+
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_the_constructor_loads_asyncio_and_nothing_else(edition: Edition) -> None:
     _, _, loaded = loaded_by(
         "import mangum, asyncio", "import logging", f"mangum.Mangum(app, edition={edition!r})"
     )
-    assert loaded == CONSTRUCTED
+    assert loaded == CONSTRUCTED | LIFESPAN
     _, loaded = loaded_by("import mangum", f"mangum.Mangum(app, edition={edition!r})")
     assert "asyncio" in loaded
 

@@ -26,10 +26,12 @@ def row(may: str = "", lazily: str = "") -> Row:
 PARTS = {
     "__init__": row("adapter", lazily="websockets"),
     "__main__": row("cli"),
-    "adapter": row("options handlers protocols types exceptions", lazily="websockets"),
+    "adapter": row(
+        "options exceptions", lazily="_speedups handlers protocols runtime types websockets"
+    ),
     "options": row("types exceptions"),
     "handlers": row("_speedups types exceptions"),
-    "protocols": row("types exceptions"),
+    "protocols": row("_speedups types exceptions"),
     "websockets": row("backends aws protocols types exceptions"),
     "backends": row("aws types exceptions"),
     "aws": row("types exceptions"),

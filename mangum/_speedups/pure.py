@@ -1,367 +1,611 @@
-"""The hot path in plain Python: pieces of events to pieces of ASGI, and back.
+"""The hot path in plain Python: events to ASGI scopes, and an application's answer to a result.
 
 It is the specification of the compiled half and its fallback. Functions take values and return
-values: no I/O, no application, no configuration. Whatever has the wrong type raises a built-in
-error (`TypeError`, `AttributeError`, `ValueError`) that the caller turns into a message; a fast
-path for well-formed input stands above each careful one.
+values: no I/O, no application. Whatever has the wrong type raises a built-in error (`TypeError`,
+`LookupError`, `AttributeError`, `ValueError`) that the caller turns into a message; a fast path for
+well-formed input stands above each careful one.
 """
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
-from binascii import a2b_base64, a2b_hex, b2a_base64
+import sys
+
+from mangum._speedups.constants import (
+    AWAITED,
+    COMPLETE,
+    EAGER,
+    ENVELOPE_BYTES,
+    HEADER_BYTES,
+    HTTP_VERSIONS,
+    LIMITS,
+    MAX_EXPANSION,
+    MAX_NAMES,
+    NOT_TAKEN,
+    TAKEN,
+)
+from mangum._speedups.text import *
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable, Mapping
+    from typing import Any, TypeVar
 
-    Pairs = list[list[bytes]]
-    Texts = dict[str, str]
+    from mangum._speedups.text import Pairs, Texts
 
-# Below this size the call into pybase64 costs more than it saves (benchmarks/test_base64.py).
-MIN_SIMD_BASE64_BYTES = 2048
+    Config = Mapping[str, Any]
+    """The adapter's options that a scope or a result depends on, by their names."""
 
-_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
-_PATH_SAFE = _UNRESERVED + b"/!$&'()*+,;=:@"
+    ExchangeT = TypeVar("ExchangeT", bound="Exchange")
 
 
-def _quoting_table(safe: bytes) -> list[str]:
-    return [chr(byte) if byte in safe else f"%{byte:02X}" for byte in range(256)]
+# The two ends of an invocation
 
 
-_PATH_TABLE = _quoting_table(_PATH_SAFE)
-_QUERY_TABLE = _quoting_table(_UNRESERVED)
-_QUERY_TABLE[0x20] = "+"
+def read_request(
+    event: Any,
+    context: Any,
+    config: Config,
+    exchange_type: type[ExchangeT],
+    raise_exceptions: bool = False,
+) -> ExchangeT | None:
+    """The exchange that an event of one of the common shapes begins.
 
-
-# Request side: paths and query strings
-
-
-def decode_path(path: str) -> str:
-    """Percent-decode a path once, as UTF-8; what is not UTF-8 becomes U+FFFD, a plus sign stays."""
-    if path.isascii() and "%" not in path:
-        return path
-    return _unquote_to_bytes(path).decode("utf-8", "replace")
-
-
-def encode_path(path: str) -> bytes:
-    """Percent-encode a decoded path for `raw_path`."""
-    data = _utf8(path)
-    if not data.rstrip(_PATH_SAFE):
-        return data
-    return "".join([_PATH_TABLE[byte] for byte in data]).encode()
-
-
-def encode_query_string(params: Mapping[str, Any] | None) -> bytes:
-    """Encode decoded parameters: `{"a": "1", "b": ["2", "3"]}` → `b"a=1&b=2&b=3"`, a space as a
-    plus."""
-    return _join_query(params, _quote_plus)
-
-
-def encode_alb_query_string(params: Mapping[str, Any] | None, as_sent: bool) -> bytes:
-    """Join parameters that arrived encoded, either as they are or in the spelling of
-    `encode_query_string`.
-
-    The second is done on bytes, so that an escape which is not UTF-8, such as `%FF`, survives.
+    `None` if it takes the event's handler to read it, or to say what is wrong with it.
     """
-    return _join_query(params, str if as_sent else _requote_plus)
-
-
-def _join_query(params: Mapping[str, Any] | None, quote: Callable[[str], str]) -> bytes:
-    if not params:
-        return b""
-    parts = []
-    for key, value in params.items():
-        name = quote(key)
-        parts += [f"{name}={quote(text)}" for text in _texts(value)]
-    return _utf8("&".join(parts))
-
-
-def _quote_plus(text: str) -> str:
-    data = _utf8(text)
-    if not data.rstrip(_UNRESERVED):
-        return text
-    return "".join([_QUERY_TABLE[byte] for byte in data])
-
-
-def _requote_plus(text: str) -> str:
-    return "".join([_QUERY_TABLE[byte] for byte in _unquote_to_bytes(text.replace("+", " "))])
-
-
-def _unquote_to_bytes(text: str) -> bytes:
-    first, *rest = _utf8(text).split(b"%")
-    parts = [first]
-    for part in rest:
-        try:
-            # a2b_hex takes nothing but pairs of hexadecimal digits, and b"" for none at all
-            parts.append(a2b_hex(part[:2]) + part[2:] if part else b"%")
-        except ValueError:
-            parts.append(b"%" + part)
-    return b"".join(parts)
-
-
-# Request side: headers
-
-
-def encode_headers(
-    headers: Mapping[str, Any] | None, cookies: list[str] | None
-) -> tuple[Pairs, Texts]:
-    """Headers that have one value each, and the cookies that stand for the `cookie` header, if any.
-
-    Returns the ASGI pairs, `[[b"host", b"example.org"], ...]`, and the same as lower-case text,
-    `{"host": "example.org"}`.
-    """
-    headers = {} if headers is None else headers
+    source = recognise(event) if isinstance(event, dict) else None
+    if source is None or event.get("version") == "1.0" or config.get("events_path"):
+        return None
     try:
-        texts = {name.lower(): value for name, value in headers.items()}
-        if len(texts) == len(headers):
-            if cookies:
-                texts["cookie"] = _join_cookies(cookies)
-            return [[name.encode(), value.encode()] for name, value in texts.items()], texts
-    except (AttributeError, TypeError, UnicodeEncodeError):
-        pass
-    collected = _collect(headers, {})
-    if cookies:
-        collected["cookie"] = [_join_cookies(cookies)]
-    return _encode_collected(collected, split=False)
+        scope = SCOPES[source](event, context, config)
+        body = decode_body(event.get("body"), bool(event.get("isBase64Encoded")))
+        if is_modern(config) and _has_tls(source, event, scope):
+            return None
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        return None
+    exchange = exchange_type(scope, body, raise_exceptions)
+    exchange.source = source
+    return exchange
 
 
-def encode_multi_value_headers(
-    headers: Mapping[str, Any] | None, multi_value_headers: Mapping[str, Any] | None, split: bool
-) -> tuple[Pairs, Texts]:
-    """Headers that may have several values: `{"accept": ["a", "b"]}`; `headers` adds the names that
-    the other map lacks.
-
-    `split` gives one pair for each value, otherwise the values of a name are joined; cookies are
-    always joined. Returns as `encode_headers`, the text always joined.
-    """
-    headers = {} if headers is None else headers
-    multi_value_headers = {} if multi_value_headers is None else multi_value_headers
-    try:
-        values = {name.lower(): listed for name, listed in multi_value_headers.items()}
-        texts = {name.lower(): value for name, value in headers.items()}
-        if len(values) == len(multi_value_headers) and len(texts) == len(headers):
-            several = False
-            for name, listed in values.items():
-                if type(listed) is not list or not listed:
-                    raise TypeError
-                if len(listed) == 1:
-                    texts[name] = listed[0]
-                else:
-                    several = True
-                    texts[name] = _join_values(name, listed)
-            if several and split:
-                return _split_pairs(texts, values), texts
-            return [[name.encode(), value.encode()] for name, value in texts.items()], texts
-    except (AttributeError, TypeError, UnicodeEncodeError):
-        pass
-    return _encode_collected(_collect(headers, multi_value_headers), split)
+def write_result(
+    event: dict[str, Any], exchange: Exchange, config: Config
+) -> dict[str, Any] | None:
+    """The result for an event that `read_request` has read; `None` if it takes the handler to write
+    it, as where it may be over a limit."""
+    source: str = exchange.source
+    exclude, types = config["exclude_headers"], config["text_mime_types"]
+    response = {"status": exchange.status, "headers": exchange.headers, "body": exchange.body}
+    if may_exceed(response, *LIMITS[source]):
+        return None
+    if source == "HTTPGateway":
+        return http_result(
+            response, exclude, types, "" if is_modern(config) else "application/json"
+        )
+    if source == "APIGateway":
+        return rest_result(response, exclude, types)
+    if is_modern(config) or event.get("multiValueHeaders") is None:
+        return None
+    return alb_result(response, exclude, types)
 
 
-def encode_edge_headers(headers: Mapping[str, Any] | None) -> tuple[Pairs, Texts]:
-    """CloudFront's headers, `{"host": [{"key": "Host", "value": "example.org"}]}`, one pair for
-    each value."""
-    collected: dict[str, list[str]] = {}
-    for name, entries in ({} if headers is None else headers).items():
-        for entry in () if entries is None else entries:
-            values = _texts(entry.get("value"))
-            if values:
-                collected.setdefault(name.lower(), []).extend(values)
-    return _encode_collected(collected, split=True)
+class Exchange:
+    """A request, and what the application has sent in answer to it. `stage` says how far that is:
+    0 for nothing yet, 1 for the headers, 2 for all; `source` names the event's handler, if
+    `read_request` made it."""
 
+    __slots__ = (
+        "body",
+        "chunks",
+        "headers",
+        "is_disconnected",
+        "raise_exceptions",
+        "request_body",
+        "scope",
+        "source",
+        "stage",
+        "status",
+        "waiters",
+    )
 
-def _collect(
-    headers: Mapping[str, Any], multi_value_headers: Mapping[str, Any]
-) -> dict[str, list[str]]:
-    """Every value of every name, in the order in which `headers` and then the other map names
-    them."""
-    collected: dict[str, list[str]] = {name.lower(): [] for name in headers}
-    for name, listed in multi_value_headers.items():
-        collected.setdefault(name.lower(), []).extend(_texts(listed))
-    told = {name for name, values in collected.items() if values}
-    for name, value in headers.items():
-        if name.lower() not in told:
-            collected[name.lower()].extend(_texts(value))
-    return {name: values for name, values in collected.items() if values}
+    def __init__(self, scope: Any, body: bytes, raise_exceptions: bool = False) -> None:
+        self.scope = scope
+        self.source: Any = None
+        self.raise_exceptions = raise_exceptions
+        self.request_body: bytes | None = body  # until the application has it
+        self.stage = 0
+        self.status = 500
+        self.headers: Any = ()
+        self.body = b""
+        self.chunks: list[bytes] | None = None  # those before the last one, if there are several
+        self.is_disconnected = False
+        self.waiters: Any = None  # for the disconnect
 
-
-def _encode_collected(collected: dict[str, list[str]], split: bool) -> tuple[Pairs, Texts]:
-    texts = {name: _join_values(name, values) for name, values in collected.items()}
-    if split:
-        return _split_pairs(texts, collected), texts
-    return [[_utf8(name), _utf8(value)] for name, value in texts.items()], texts
-
-
-def _split_pairs(texts: Texts, values: dict[str, list[str]]) -> Pairs:
-    pairs = []
-    for name, text in texts.items():
-        key = _utf8(name)
-        each = (text,) if name == "cookie" else values.get(name, (text,))
-        pairs += [[key, _utf8(value)] for value in each]
-    return pairs
-
-
-def _join_values(name: str, values: list[str]) -> str:
-    return "; ".join(values) if name == "cookie" else ", ".join(values)
-
-
-def _join_cookies(cookies: Any) -> str:
-    if type(cookies) is not list:
-        raise TypeError("cookies are a list")
-    return "; ".join(cookies)
-
-
-def _texts(value: Any) -> list[str] | tuple[str, ...]:
-    """The texts of a value: none for null, one for a text or number, all of a list of them."""
-    if isinstance(value, str):
-        return (value,)
-    if value is None:
-        return ()
-    if isinstance(value, (int, float)):
-        return (str(value),)
-    if isinstance(value, (list, tuple)) and not any(
-        isinstance(item, (list, tuple)) for item in value
-    ):
-        return [text for item in value for text in _texts(item)]
-    raise TypeError("neither a text, a number nor a list of them")
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode() if text.isascii() else text.encode("utf-8", "replace")
-
-
-def split_host(host: str) -> tuple[str, int | None]:
-    """Split a `Host` header: `"[::1]:8080"` → `("::1", 8080)`. A port that is none is dropped."""
-    if ":" not in host:
-        return host, None
-    if host.startswith("["):
-        name, _, rest = host[1:].partition("]")
-        port = rest[1:] if rest.startswith(":") else ""
-    elif host.count(":") > 1:
-        return host, None
-    else:
-        name, _, port = host.partition(":")
-    if port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535:
-        return name, int(port)
-    return name, None
-
-
-def decode_body(body: str | bytes | None, is_base64: bool) -> bytes:
-    """The request's body. Raises `ValueError` for base64 that has no meaning; like Python's own
-    decoder it reads over characters outside the alphabet."""
-    if not body:
-        return b""
-    if is_base64:
-        if len(body) >= MIN_SIMD_BASE64_BYTES:
+    def take(self, message: Any) -> int:
+        """Take a message of the usual shape, in its turn: `TAKEN`, `COMPLETE` or `AWAITED`. For any
+        other `NOT_TAKEN`, and nothing changes."""
+        if type(message) is not dict:
+            return NOT_TAKEN
+        message_type = message.get("type")
+        if message_type == "http.response.start" and self.stage == 0:
+            status = message.get("status")
+            if type(status) is not int:
+                return NOT_TAKEN
             try:
-                from pybase64 import b64decode
+                self.headers = copy_headers(message.get("headers"))
+            except (TypeError, ValueError):
+                return NOT_TAKEN
+            self.status = status
+            self.stage = 1
+            return TAKEN
+        if message_type == "http.response.body" and self.stage == 1:
+            chunk = message.get("body", b"")
+            if type(chunk) is not bytes:
+                return NOT_TAKEN
+            return self.add(chunk, bool(message.get("more_body")))
+        return NOT_TAKEN
 
-                return b64decode(body, validate=True)
-            except (ImportError, Base64Error):
-                pass
-        return a2b_base64(body)
-    return body if isinstance(body, bytes) else _utf8(body)
+    def add(self, chunk: bytes, more_body: bool) -> int:
+        """Add to the body; without `more_body` the answer is complete, and the client gone."""
+        if more_body:
+            if self.chunks is None:
+                self.chunks = []
+            self.chunks.append(chunk)
+            return TAKEN
+        self.body = chunk if self.chunks is None else b"".join([*self.chunks, chunk])
+        self.chunks = None
+        self.stage = 2
+        self.is_disconnected = True
+        return COMPLETE if self.waiters is None else AWAITED
+
+    def is_over(self) -> bool:
+        """Whether the answer is complete and nobody waits for the disconnect."""
+        return self.stage == 2 and self.waiters is None
 
 
-# Response side
+def is_modern(config: Config) -> bool:
+    """Whether the edition is newer than the classic one."""
+    edition: str = config.get("edition", "classic")
+    return edition != "classic"
 
 
-def decode_headers(
-    headers: Iterable[Iterable[bytes]], exclude: Iterable[str]
-) -> tuple[list[tuple[str, str]], str, str]:
-    """Lower-case text of a response's headers, less the excluded ones; and its content type and
-    content encoding.
+def _has_tls(source: str, event: dict[str, Any], scope: dict[str, Any]) -> bool:
+    """Whether the event may tell of the TLS connection, which is the handler's to read."""
+    request_context = event["requestContext"]
+    if source == "APIGateway":
+        return bool((request_context.get("identity") or {}).get("clientCert"))
+    if (request_context.get("authentication") or {}).get("clientCert"):
+        return True
+    return any(name[:11] == b"x-amzn-tls-" for name, _ in scope["headers"])
 
-    The latter two are the first of their name, `""` if there is none, and are found even where they
-    are excluded.
+
+# Which event is it?
+
+
+def recognise(event: dict[str, Any]) -> str | None:
+    """The handler of an event of one of the common shapes; `None` if it takes a closer look.
+
+    A short cut through the table in `mangum.handlers`, with which it always agrees.
     """
-    texts = []
-    content_type = content_encoding = None
-    for raw_name, raw_value in headers:
-        name = raw_name.decode("latin-1").lower()
-        value = raw_value.decode("latin-1")
-        if name == "content-type":
-            if content_type is None:
-                content_type = value
-        elif name == "content-encoding" and content_encoding is None:
-            content_encoding = value
-        if name not in exclude:
-            texts.append((name, value))
-    return texts, content_type or "", content_encoding or ""
-
-
-def split_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Names that occur once, and the values of those that occur more often."""
-    single: dict[str, str] = {}
-    multiple: dict[str, list[str]] = {}
-    for name, value in texts:
-        if name in multiple:
-            multiple[name].append(value)
-        elif name in single:
-            multiple[name] = [single.pop(name), value]
-        else:
-            single[name] = value
-    return single, multiple
-
-
-def fold_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
-    """One value for each name, repeated ones joined with a comma; `set-cookie`, which can't be
-    joined, apart."""
-    groups = group_headers(texts)
-    cookies = groups.pop("set-cookie", [])
-    return {
-        name: values[0] if len(values) == 1 else ",".join(values) for name, values in groups.items()
-    }, cookies
-
-
-def group_headers(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Every value of each name: `{"vary": ["accept", "origin"]}`."""
-    groups: dict[str, list[str]] = {}
-    for name, value in texts:
-        if name in groups:
-            groups[name].append(value)
-        else:
-            groups[name] = [value]
-    return groups
-
-
-def encode_body(
-    body: bytes, content_type: str, content_encoding: str, text_mime_types: Iterable[str]
-) -> tuple[str, bool]:
-    """The body as text, and whether that is base64.
-
-    It is not where the body has no content encoding, its media type is a text type, and it is
-    UTF-8. An entry of `text_mime_types` matches as a prefix; one that begins with a plus sign as a
-    suffix (`+json`).
-    """
-    if not body:
-        return "", False
-    if content_encoding.strip().lower() in ("", "identity") and _is_text(
-        content_type, text_mime_types
+    if "Records" in event or "type" in event:
+        return None
+    request_context = event.get("requestContext")
+    if not isinstance(request_context, dict):
+        return None
+    if "elb" in request_context:
+        return "ALB" if request_context["elb"] is not None else None
+    if (
+        "connectionId" in request_context
+        or "serviceArn" in request_context
+        or "serviceNetworkArn" in request_context
+        or "raw_path" in event
     ):
-        try:
-            return body.decode(), False
-        except UnicodeDecodeError:
-            pass
-    if len(body) >= MIN_SIMD_BASE64_BYTES:
-        try:
-            from pybase64 import b64encode_as_string
-
-            return b64encode_as_string(body), True
-        except ImportError:
-            pass
-    return b2a_base64(body, newline=False).decode("ascii"), True
+        return None
+    version = event.get("version")
+    if version == "2.0":
+        return "HTTPGateway" if isinstance(request_context.get("http"), dict) else None
+    if event.get("httpMethod"):
+        return "HTTPGateway" if version == "1.0" else "APIGateway"
+    return None
 
 
-def _is_text(content_type: str, text_mime_types: Iterable[str]) -> bool:
-    content_type = content_type.strip().lower()
-    media_type = content_type.partition(";")[0].rstrip()
-    for entry in text_mime_types:
-        if (
-            media_type.endswith(entry.lower())
-            if entry.startswith("+")
-            else content_type.startswith(entry.lower())
-        ):
-            return True
-    return False
+# Request side: the scope of a source
+
+
+def rest_scope(event: dict[str, Any], context: Any, config: Config) -> dict[str, Any]:
+    """The scope of a REST API's event, and of an HTTP API's payload 1.0."""
+    request_context = event["requestContext"]
+    identity = request_context.get("identity") or {}
+    path = event.get("path") or "/"
+    stage = ""
+    modern = is_modern(config)
+    if modern and event.get("version") == "1.0":
+        stage, path = _split_http_stage(path, request_context)
+    elif modern:
+        stage = _rest_stage(path, request_context)
+    headers, texts = encode_multi_value_headers(
+        event.get("headers"), event.get("multiValueHeaders"), modern
+    )
+    return build_scope(
+        event,
+        context,
+        config,
+        event["httpMethod"],
+        headers,
+        texts,
+        decode_path(path),
+        path,
+        encode_query_string(
+            event.get("multiValueQueryStringParameters") or event.get("queryStringParameters")
+        ),
+        identity.get("sourceIp"),
+        stage,
+        request_context.get("protocol"),
+    )
+
+
+def http_scope(event: dict[str, Any], context: Any, config: Config) -> dict[str, Any]:
+    """The scope of an HTTP API's payload 2.0, and of a function URL's event."""
+    request_context = event["requestContext"]
+    http = request_context["http"]
+    stage = ""
+    raw_path = None
+    path = event.get("rawPath")
+    if path is None:
+        path = http.get("path") or "/"
+    elif ".lambda-url." in (request_context.get("domainName") or ""):
+        raw_path = path
+        path = decode_path(path)
+    else:
+        path = path if path.isascii() else path.encode("utf-8", "replace").decode()
+        if is_modern(config):
+            stage, path = _split_http_stage(path, request_context)
+    headers, texts = encode_headers(event.get("headers"), event.get("cookies"))
+    return build_scope(
+        event,
+        context,
+        config,
+        http["method"],
+        headers,
+        texts,
+        path,
+        raw_path,
+        (event.get("rawQueryString") or "").encode("utf-8", "replace"),
+        http.get("sourceIp"),
+        stage,
+        http.get("protocol"),
+    )
+
+
+def alb_scope(event: dict[str, Any], context: Any, config: Config) -> dict[str, Any]:
+    """The scope of a load balancer's event, in either mode of its headers."""
+    multi_value_headers = event.get("multiValueHeaders")
+    if multi_value_headers is None:
+        headers, texts = encode_headers(event.get("headers"), None)
+    else:
+        headers, texts = encode_multi_value_headers(None, multi_value_headers, True)
+    path = event.get("path") or "/"
+    client = last(texts.get("x-forwarded-for"))
+    return build_scope(
+        event,
+        context,
+        config,
+        event["httpMethod"],
+        headers,
+        texts,
+        decode_path(path),
+        path,
+        encode_alb_query_string(
+            event.get("multiValueQueryStringParameters") or event.get("queryStringParameters"),
+            is_modern(config),
+        ),
+        split_host(client)[0] if client else None,  # the port, if it is sent, is left out
+    )
+
+
+SCOPES = {"APIGateway": rest_scope, "HTTPGateway": http_scope, "ALB": alb_scope}
+
+
+def build_scope(
+    event: Any,
+    context: Any,
+    config: Config,
+    method: Any,
+    headers: Pairs,
+    texts: Texts,
+    path: str,
+    raw_path: str | None,
+    query_string: bytes,
+    client_ip: Any,
+    stage: str = "",
+    protocol: Any = None,
+    scheme: str | None = None,
+) -> dict[str, Any]:
+    """The scope of one request.
+
+    `headers` and `texts` are the two results of an `encode_…headers` function; `path` is decoded
+    and `raw_path` is it as it arrived, if that was encoded; `stage` is the prefix that the client
+    sees and `path` lacks, if any.
+    """
+    if type(method) is not str or (client_ip is not None and type(client_ip) is not str):
+        raise TypeError("method and client are texts")
+    modern = is_modern(config)
+    base_path, root_path = config["api_gateway_base_path"], config.get("root_path")
+    forwarded_host = config.get("forwarded_host")
+    if forwarded_host:
+        host = first(texts.get(forwarded_host.lower(), ""))
+        if host:
+            headers = _with_host(headers, texts, host)
+    if scheme is None:
+        scheme = scheme_of(texts.get("x-forwarded-proto"))
+    if base_path == "/" and root_path is None and not stage and path[:1] == "/":
+        prefix, full_path = "", path
+    else:
+        prefix, full_path = _locate(path, stage, base_path, root_path, modern)
+    if not modern:
+        return {
+            "type": "http",
+            "method": method,
+            "http_version": "1.1",
+            "headers": headers,
+            "path": full_path,
+            "raw_path": None,
+            "root_path": prefix,
+            "scheme": scheme,
+            "query_string": query_string,
+            "server": server_of(texts, 80),
+            "client": (client_ip or None, 0),
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "aws.event": event,
+            "aws.context": context,
+        }
+    return {
+        "type": "http",
+        "method": method,
+        "http_version": HTTP_VERSIONS.get(protocol, "1.1") if type(protocol) is str else "1.1",
+        "headers": headers,
+        "path": full_path,
+        "raw_path": _raw_path(full_path, path, raw_path),
+        "root_path": prefix,
+        "scheme": scheme,
+        "query_string": query_string,
+        "server": server_of(texts, 443 if scheme == "https" else 80),
+        "client": (client_ip, 0) if client_ip else None,
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "aws.event": event,
+        "aws.context": context,
+    }
+
+
+def _rest_stage(path: str, request_context: dict[str, Any]) -> str:
+    """A REST API's stage, if the client's path begins with it: `/prod` for `/items` that the client
+    calls `/prod/items`. On a domain of one's own it does not."""
+    client_path = request_context.get("path") or ""
+    if client_path == path:
+        return ""
+    stage = f"/{request_context.get('stage')}"
+    return "" if strip_prefix(client_path, stage) is None else stage
+
+
+def _split_http_stage(path: str, request_context: dict[str, Any]) -> tuple[str, str]:
+    """The stage that the client sees, and the path behind it; `("", path)` if it has none.
+
+    An HTTP API puts a named stage before the path. On its default domain the client sees it too; on
+    a domain of one's own, where a mapping adds it, the client does not.
+    """
+    stage = f"/{request_context.get('stage') or '$default'}"
+    rest = strip_prefix(path, stage)
+    if rest is None:
+        return "", path
+    domain = request_context.get("domainName") or ""
+    return (stage, rest) if not domain or ".execute-api." in domain else ("", rest or "/")
+
+
+def _locate(
+    path: str, stage: str, base_path: str, root_path: str | None, modern: bool
+) -> tuple[str, str]:
+    """`root_path` and `path`. The classic edition strips the base path; the other leaves the whole
+    prefix in `path` and names it. An explicit `root_path` is in `path` in both."""
+    if path and not path.startswith("/"):
+        path = f"/{path}"
+    prefix, path = _split_base(path, stage, base_path)
+    if root_path is not None:
+        prefix = clean_prefix(root_path)
+        rest = strip_prefix(path, prefix)
+        path = path if rest is None else rest
+    elif not modern:
+        prefix = ""
+    return prefix, prefix + path or "/"
+
+
+def _split_base(path: str, stage: str, base_path: str) -> tuple[str, str]:
+    """The stage and the base path, which may begin with the stage, and the path behind them."""
+    base = clean_prefix(base_path)
+    if base:
+        rest = strip_prefix(stage + path, base)
+        if rest is not None:
+            return base, rest
+        rest = strip_prefix(path, base)
+        if rest is not None:
+            return stage + base, rest
+    return stage, path
+
+
+def _raw_path(full_path: str, path: str, raw_path: str | None) -> bytes:
+    if raw_path and raw_path.isascii():
+        if full_path == path:
+            return raw_path.encode()
+        if path and full_path.endswith(path):
+            return encode_path(full_path[: -len(path)]) + raw_path.encode()
+    return encode_path(full_path)
+
+
+def _with_host(headers: Pairs, texts: Texts, host: str) -> Pairs:
+    texts["host"] = host
+    pair = [b"host", host.encode("utf-8", "replace")]
+    if any(name == b"host" for name, _ in headers):
+        return [pair if name == b"host" else [name, value] for name, value in headers]
+    return [pair, *headers]
+
+
+# Response side: the result of a source
+
+
+def rest_result(
+    response: Mapping[str, Any], exclude: Iterable[str], text_mime_types: Iterable[str]
+) -> dict[str, Any]:
+    """What a REST API takes: `headers` for the names that occur once, and `multiValueHeaders`."""
+    texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
+    headers, multi_value_headers = split_headers(texts)
+    return {
+        "statusCode": response["status"],
+        "headers": headers,
+        "multiValueHeaders": multi_value_headers,
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }
+
+
+def http_result(
+    response: Mapping[str, Any],
+    exclude: Iterable[str],
+    text_mime_types: Iterable[str],
+    default_content_type: str,
+) -> dict[str, Any]:
+    """What an HTTP API and a function URL take: joined `headers`, and `cookies`, where there are
+    any."""
+    texts, body, is_base64 = decode_response(
+        response, exclude, text_mime_types, default_content_type
+    )
+    headers, cookies = fold_headers(texts)
+    result: dict[str, Any] = {
+        "statusCode": response["status"],
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }
+    if headers:
+        result["headers"] = headers
+    if cookies:
+        result["cookies"] = cookies
+    return result
+
+
+def alb_result(
+    response: Mapping[str, Any], exclude: Iterable[str], text_mime_types: Iterable[str]
+) -> dict[str, Any]:
+    """What a load balancer takes in the mode of multi-value headers."""
+    texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
+    return {
+        "statusCode": response["status"],
+        "body": body,
+        "isBase64Encoded": is_base64,
+        "multiValueHeaders": group_headers(texts),
+    }
+
+
+def decode_response(
+    response: Mapping[str, Any],
+    exclude: Iterable[str],
+    text_mime_types: Iterable[str],
+    default_content_type: str = "",
+) -> tuple[list[tuple[str, str]], str, bool]:
+    """The headers as lower-case text without the excluded ones, the body as text, and whether that
+    is base64.
+
+    `default_content_type` is put where the application names none and there is a body.
+    """
+    texts, content_type, content_encoding = decode_headers(response["headers"], exclude)
+    body = response["body"]
+    if default_content_type and body and not content_type:
+        content_type = default_content_type
+        if "content-type" not in exclude:
+            texts.append(("content-type", content_type))
+    text, is_base64 = encode_body(body, content_type, content_encoding, text_mime_types)
+    return texts, text, is_base64
+
+
+def may_exceed(
+    response: Mapping[str, Any], max_result_bytes: int, max_header_bytes: int | None
+) -> bool:
+    """Whether a result may be over a limit, so that it has to be measured: a bound that is quick to
+    find, and that most answers are far below."""
+    headers = response["headers"]
+    sent = sum([len(name) + len(value) for name, value in headers])
+    if max_header_bytes is not None and sent > max_header_bytes:
+        return True
+    at_most = len(response["body"]) + MAX_NAMES * sent + HEADER_BYTES * len(headers)
+    return MAX_EXPANSION * (at_most + ENVELOPE_BYTES) > max_result_bytes
+
+
+# The loop
+
+
+def drive(parts: tuple[Any, ...], coroutine: Any) -> Any:
+    """Make a task of the coroutine and run it up to its first suspension.
+
+    Returns `True` if it has ended with `None` and left nothing to do, else the task. `None`, and
+    nothing has happened, if the loop needs a closer look: it is not the thread's current one any
+    more, closed, running, in debug mode, or has a task factory; `()` for `parts` says so too.
+
+    asyncio starts a task eagerly only while its loop runs, which is what the private attribute
+    says. Before Python 3.12 the first step is taken from the loop's queue.
+    """
+    if not parts:
+        return None
+    (
+        task_type,
+        loop,
+        _,
+        arguments,
+        hooks,
+        watched,
+        postponed,
+        policies,
+        local,
+        current,
+        get_running_loop,
+        set_running_loop,
+        ident,
+        _,
+        _,
+    ) = parts
+    if (
+        current.get("_loop") is not loop
+        or getattr(policies["_event_loop_policy"], "_local", None) is not local
+        or loop._thread_id is not None
+        or loop._closed
+        or loop._task_factory is not None
+        or loop._debug
+        or get_running_loop() is not None
+    ):
+        return None
+    task = task_type.__new__(task_type)
+    former = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(*hooks)
+    loop._thread_id = ident
+    set_running_loop(loop)
+    try:
+        task.__init__(coroutine, **arguments)
+        if not EAGER:
+            loop._ready.pop()._run()
+    except (KeyboardInterrupt, SystemExit):
+        if not task.done():
+            task.cancel()
+            raise
+        return task  # it will raise that again
+    finally:
+        loop._thread_id = None
+        set_running_loop(None)
+        sys.set_asyncgen_hooks(*former)
+    if (
+        loop._ready
+        or loop._scheduled
+        or len(watched) > 1
+        or postponed
+        or not task.done()
+        or task.cancelled()
+        or task.exception() is not None
+        or task.result() is not None
+    ):
+        return task
+    loop._stopping = False  # whatever the application stopped, it is not the next call
+    return True

@@ -14,6 +14,7 @@ __all__ = ["main"]
 
 VERBS: dict[str, tuple[str, str]] = {
     "invoke": ("mangum.cli.invoke", "run one event through a function and print the answer"),
+    "coldstart": ("mangum.cli.coldstart", "measure what a cold start of a function costs"),
 }
 """Each verb with its module, which is imported only when the verb is used, and what it does.
 

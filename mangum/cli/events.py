@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mangum.cli.usage import WrongUse
-from mangum.handlers import DETECTION, PassThrough
+from mangum.handlers import find
 from mangum.handlers._sources import source_of
-from mangum.handlers.alb import ALB
-from mangum.handlers.api_gateway import APIGateway, HTTPGateway, _is_function_url
-from mangum.handlers.authorizer import Authorizer
-from mangum.handlers.lambda_at_edge import LambdaAtEdge
-from mangum.handlers.vpc_lattice import VPCLattice, VPCLatticeV1
-from mangum.handlers.websocket_gateway import WebSocketGateway
+from mangum.handlers.api_gateway import _is_function_url
 
 SOURCES = {
     "rest": ("a REST API", "`httpMethod` and `requestContext`"),
@@ -33,19 +28,16 @@ SOURCES = {
 }
 """The words of `--source`: what each stands for, and what its events have."""
 
-_NAMES: dict[type, str | None] = {
-    ALB: "alb",
-    APIGateway: "rest",
-    Authorizer: None,
-    HTTPGateway: "http",
-    LambdaAtEdge: "edge",
-    VPCLattice: "lattice",
-    VPCLatticeV1: "lattice",
-    WebSocketGateway: "websocket",
+_NAMES: dict[str, str | None] = {
+    "ALB": "alb",
+    "APIGateway": "rest",
+    "Authorizer": None,
+    "HTTPGateway": "http",
+    "LambdaAtEdge": "edge",
+    "VPCLattice": "lattice",
+    "VPCLatticeV1": "lattice",
+    "WebSocketGateway": "websocket",
 }
-
-_CONTEXT: Any = None  # what the table's rows look at is the event alone
-_CONFIG: Any = {}
 
 UNKNOWN = "an unknown service"
 
@@ -85,10 +77,9 @@ def read_event(path: str) -> Any:
 
 def recognise(event: Any) -> Source:
     """The source of an event, by the adapter's own table."""
-    if isinstance(event, dict):
-        for handler in DETECTION:
-            if handler is not PassThrough and handler.infer(event, _CONTEXT, _CONFIG):
-                return _source(handler, event)
+    handler = find(event)
+    if handler is not None:
+        return _source(handler, event)
     return Source("event", source_of(event) or UNKNOWN)
 
 
@@ -113,11 +104,12 @@ def check_source(event: Any, expected: str, path: str) -> None:
 
 
 def _source(handler: type, event: dict[str, Any]) -> Source:
-    name = _NAMES[handler]
-    if handler is HTTPGateway and _is_function_url(event["requestContext"]):
+    name = _NAMES[handler.__name__]
+    is_http = handler.__name__ == "HTTPGateway"
+    if is_http and _is_function_url(event["requestContext"]):
         name = "url"
     phrase = SOURCES[name][0] if name else str(handler.source)  # type: ignore[attr-defined]
-    return Source(name, phrase, infers_answers=handler is HTTPGateway and event["version"] == "2.0")
+    return Source(name, phrase, infers_answers=is_http and event["version"] == "2.0")
 
 
 def _json_type(value: Any) -> str:

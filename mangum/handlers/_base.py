@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 
-from mangum._speedups import decode_body
+from mangum._speedups import decode_body, may_exceed
+from mangum._speedups.constants import LIMITS
 from mangum.exceptions import (
     InferenceError,
     MalformedEvent,
@@ -13,22 +14,16 @@ from mangum.exceptions import (
     RequestError,
     ResponseError,
 )
-from mangum.handlers._response import check_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any
 
     from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
 
-    T = TypeVar("T")
 
 logger = logging.getLogger("mangum")
-
-MAX_RESULT_BYTES = 6_291_556
-"""What Lambda lets a synchronous invocation return, as JSON.
-Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 TEXT, OBJECT, MAP, LIST = "a text", "an object", "an object of texts", "a list"
 """What a field of an event holds, in the words of an error."""
@@ -43,6 +38,9 @@ PROXY_FIELDS = (
     ("body", TEXT),
 )
 """The fields that REST APIs and load balancers have in common."""
+
+FAULTS = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
+"""What reading an event of an unexpected shape raises."""
 
 _FITS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, (str, bytes)),
@@ -77,23 +75,45 @@ class Handler:
     def scope(self) -> Scope:
         """The ASGI `http` scope. Raises `MalformedEvent` for an event that the source never
         sends."""
-        return self._read(self.read_scope)
+        try:
+            return self.read_scope()
+        except FAULTS as exc:
+            fault = self._fault(exc)
+        # outside the except clause, so that no traceback shows the values of the event
+        raise fault
 
     @property
     def body(self) -> bytes:
         """The request's body. Raises `RequestError` if it can't be decoded."""
-        return self._read(self.read_body)
+        try:
+            return self.read_body()
+        except FAULTS as exc:
+            fault = self._fault(exc)
+        raise fault
 
     def __call__(self, response: Response) -> dict[str, Any]:
         """The result for Lambda. An answer over the source's limits becomes a 500 that says so."""
         try:
             result = self.write_result(response)
-            check_size(result, response, self.max_result_bytes, self.max_header_bytes)
+            if may_exceed(response, self.max_result_bytes, self.max_header_bytes):
+                from mangum.handlers._response import check_size
+
+                check_size(result, self.max_result_bytes, self.max_header_bytes)
         except ResponseError as exc:
             error = ResponseError(f"The response is too large for {self.source}: {exc}.")
             logger.error("%s", error)
             return self.write_result(error.response)
         return result
+
+    @property
+    def max_result_bytes(self) -> int:
+        """How large a result may be as JSON."""
+        return LIMITS["APIGateway"][0]
+
+    @property
+    def max_header_bytes(self) -> int | None:
+        """How large all names and values of its headers together may be, if there is a limit."""
+        return None
 
     def read_scope(self) -> Scope:
         raise NotImplementedError
@@ -105,30 +125,17 @@ class Handler:
         raise NotImplementedError
 
     @property
-    def max_result_bytes(self) -> int:
-        """How large a result may be as JSON."""
-        return MAX_RESULT_BYTES
-
-    @property
-    def max_header_bytes(self) -> int | None:
-        """How large all names and values of its headers together may be, if there is a limit."""
-        return None
-
-    @property
     def modern(self) -> bool:
         """Whether the edition is newer than the classic one."""
         return self.config.get("edition", "classic") != "classic"
 
-    def _read(self, read: Callable[[], T]) -> T:
-        try:
-            return read()
-        except MangumError:
-            raise
-        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as exc:
-            fault = find_fault(self.event, self.fields, self.required)
-            reason = fault or f"a field has an unexpected shape ({type(exc).__name__})"
-        # outside the except clause, so that no traceback shows the values of the event
-        raise MalformedEvent(f"This looks like an event of {self.source}, but {reason}.")
+    def _fault(self, exc: Exception) -> MangumError:
+        """What to raise for an error that came while the event was read."""
+        if isinstance(exc, MangumError):
+            return exc
+        fault = find_fault(self.event, self.fields, self.required)
+        reason = fault or f"a field has an unexpected shape ({type(exc).__name__})"
+        return MalformedEvent(f"This looks like an event of {self.source}, but {reason}.")
 
 
 class Refusal(Handler):

@@ -6,18 +6,19 @@ Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lamb
 from __future__ import annotations
 
 from mangum._speedups import (
-    decode_path,
+    alb_result,
+    alb_scope,
+    decode_response,
     encode_alb_query_string,
     encode_headers,
     encode_multi_value_headers,
     fold_headers,
-    group_headers,
-    split_host,
 )
+from mangum._speedups.constants import LIMITS
 from mangum.exceptions import ResponseError
+from mangum.handlers import is_alb
 from mangum.handlers._base import OBJECT, PROXY_FIELDS, Handler
-from mangum.handlers._request import build_scope, last
-from mangum.handlers._response import read_response
+from mangum.handlers._request import add_tls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ __all__ = [
 ]
 
 
-MAX_RESULT_BYTES = 1_048_576
-
-
 class ALB(Handler):
     """An Application Load Balancer. The result is in the mode of the event, as the load balancer
     ignores the other one."""
@@ -56,65 +54,36 @@ class ALB(Handler):
         ("requestContext.elb", OBJECT),
     )
     required = ("httpMethod",)
+    max_result_bytes = LIMITS["ALB"][0]
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        request_context = event.get("requestContext")
-        return isinstance(request_context, dict) and request_context.get("elb") is not None
-
-    @property
-    def max_result_bytes(self) -> int:
-        return MAX_RESULT_BYTES
+        return is_alb(event)
 
     def read_scope(self) -> Scope:
-        event = self.event
-        multi_value_headers = event.get("multiValueHeaders")
-        if multi_value_headers is None:
-            headers, texts = encode_headers(event.get("headers"), None)
-        else:
-            headers, texts = encode_multi_value_headers(None, multi_value_headers, split=True)
-        path = event.get("path") or "/"
-        return build_scope(
-            event,
-            self.context,
-            self.config,
-            method=event["httpMethod"],
-            headers=headers,
-            texts=texts,
-            path=decode_path(path),
-            raw_path=path,
-            query_string=encode_alb_query_string(
-                event.get("multiValueQueryStringParameters") or event.get("queryStringParameters"),
-                as_sent=self.modern,
-            ),
-            client_ip=client_of(texts.get("x-forwarded-for")),
-            tls_headers=True,
-        )
+        scope = alb_scope(self.event, self.context, self.config)
+        if self.modern:
+            add_tls(scope, None, has_tls_headers=True)
+        return scope
 
     def write_result(self, response: Response) -> dict[str, Any]:
-        texts, body, is_base64 = read_response(response, self.config)
-        result: dict[str, Any] = {
-            "statusCode": response["status"],
-            "body": body,
-            "isBase64Encoded": is_base64,
-        }
+        exclude, types = self.config["exclude_headers"], self.config["text_mime_types"]
+        if self.event.get("multiValueHeaders") is not None:
+            result = alb_result(response, exclude, types)
+        else:
+            texts, body, is_base64 = decode_response(response, exclude, types)
+            headers, cookies = fold_headers(texts)
+            result = {
+                "statusCode": response["status"],
+                "body": body,
+                "isBase64Encoded": is_base64,
+                "headers": {**headers, **_cased("set-cookie", cookies)} if cookies else headers,
+            }
         if self.modern:
             from mangum.handlers._reasons import reason
 
             result["statusDescription"] = f"{response['status']} {reason(response['status'])}"
-        if self.event.get("multiValueHeaders") is None:
-            headers, cookies = fold_headers(texts)
-            result["headers"] = {**headers, **_cased("set-cookie", cookies)}
-        else:
-            result["multiValueHeaders"] = group_headers(texts)
         return result
-
-
-def client_of(forwarded_for: str | None) -> str | None:
-    """The peer of the load balancer, which it appends to `x-forwarded-for`; its port, if that is
-    sent too, is left out."""
-    client = last(forwarded_for)
-    return split_host(client)[0] if client else None
 
 
 def _cased(name: str, values: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lamb
 
 from __future__ import annotations
 
+from mangum.handlers import is_authorizer
 from mangum.handlers._base import Refusal
 
 TYPE_CHECKING = False
@@ -26,6 +27,4 @@ class Authorizer(Refusal):
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        return event.get("type") in ("REQUEST", "TOKEN") and (
-            "methodArn" in event or "routeArn" in event
-        )
+        return is_authorizer(event)

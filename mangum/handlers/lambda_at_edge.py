@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 
-from mangum._speedups import decode_path, encode_edge_headers, group_headers
+from mangum._speedups import decode_path, decode_response, encode_edge_headers, group_headers
+from mangum._speedups.pure import build_scope, scheme_of
 from mangum.exceptions import RequestError
+from mangum.handlers import is_edge
 from mangum.handlers._base import OBJECT, TEXT, Handler, decode
-from mangum.handlers._request import build_scope, scheme_of
-from mangum.handlers._response import read_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,13 +102,7 @@ class LambdaAtEdge(Handler):
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        records = event.get("Records")
-        return (
-            isinstance(records, list)
-            and bool(records)
-            and isinstance(records[0], dict)
-            and "cf" in records[0]
-        )
+        return is_edge(event)
 
     @property
     def max_result_bytes(self) -> int:
@@ -155,7 +149,10 @@ class LambdaAtEdge(Handler):
         return decode(body.get("data"), body.get("encoding") == "base64")
 
     def write_result(self, response: Response) -> dict[str, Any]:
-        texts, body, is_base64 = read_response(response, self.config)
+        config = self.config
+        texts, body, is_base64 = decode_response(
+            response, config["exclude_headers"], config["text_mime_types"]
+        )
         read_only = READ_ONLY_HEADERS.get(self._event_type) or frozenset().union(
             *READ_ONLY_HEADERS.values()
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mangum._speedups import decode_path
+from mangum._speedups.pure import build_scope, clean_prefix
 from mangum.exceptions import EventError, MalformedEvent
 from mangum.handlers._base import Handler
-from mangum.handlers._request import build_scope, clean_prefix
 from mangum.handlers._sources import source_of
 
 TYPE_CHECKING = False
@@ -50,6 +50,7 @@ class PassThrough(Handler):
             headers=[[name.encode(), value.encode()] for name, value in texts.items()],
             texts=texts,
             path=str(self.config["events_path"]),
+            raw_path=None,
             query_string=b"",
             client_ip=None,
         )

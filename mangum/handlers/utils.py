@@ -4,7 +4,7 @@ results."""
 from __future__ import annotations
 
 from mangum._speedups import decode_body, decode_headers, decode_path, encode_body, split_headers
-from mangum.handlers._request import clean_prefix, server_of, strip_prefix
+from mangum._speedups.pure import clean_prefix, server_of, strip_prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

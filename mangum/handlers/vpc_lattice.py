@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from mangum._speedups import (
     decode_path,
+    decode_response,
     encode_multi_value_headers,
     encode_query_string,
     fold_headers,
 )
+from mangum._speedups.pure import build_scope, last
+from mangum.handlers import is_lattice, is_lattice_v1
 from mangum.handlers._base import MAP, OBJECT, TEXT, Handler, decode
-from mangum.handlers._request import build_scope, last
-from mangum.handlers._response import read_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ class VPCLattice(Handler):
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        request_context = event.get("requestContext")
-        return isinstance(request_context, dict) and (
-            "serviceArn" in request_context or "serviceNetworkArn" in request_context
-        )
+        return is_lattice(event)
 
     def read_scope(self) -> Scope:
         event = self.event
@@ -69,7 +67,10 @@ class VPCLattice(Handler):
     def write_result(self, response: Response) -> dict[str, Any]:
         from mangum.handlers._reasons import reason
 
-        texts, body, is_base64 = read_response(response, self.config)
+        config = self.config
+        texts, body, is_base64 = decode_response(
+            response, config["exclude_headers"], config["text_mime_types"]
+        )
         headers, cookies = fold_headers(texts)
         return {
             "statusCode": response["status"],
@@ -94,7 +95,7 @@ class VPCLatticeV1(VPCLattice):
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        return "raw_path" in event and bool(event.get("method"))
+        return is_lattice_v1(event)
 
     def read_body(self) -> bytes:
         return decode(self.event.get("body"), bool(self.event.get("is_base64_encoded")))

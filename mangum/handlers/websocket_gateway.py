@@ -5,13 +5,12 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-
 
 from __future__ import annotations
 
+from mangum.handlers import is_websocket
 from mangum.handlers._base import Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mangum.types import LambdaConfig, LambdaContext, LambdaEvent
-
-EVENT_TYPES = ("CONNECT", "MESSAGE", "DISCONNECT")
 
 
 class WebSocketGateway(Refusal):
@@ -25,9 +24,4 @@ class WebSocketGateway(Refusal):
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        request_context = event.get("requestContext")
-        return (
-            isinstance(request_context, dict)
-            and "connectionId" in request_context
-            and request_context.get("eventType") in EVENT_TYPES
-        )
+        return is_websocket(event)

@@ -1,4 +1,24 @@
-from mangum.protocols.http import HTTPCycle
-from mangum.protocols.lifespan import LifespanCycle, LifespanCycleState
+"""The ASGI connections that the adapter serves. Each is imported at its first need."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mangum.protocols.http import HTTPCycle
+    from mangum.protocols.lifespan import LifespanCycle
+    from mangum.protocols.states import LifespanCycleState
 
 __all__ = ["HTTPCycle", "LifespanCycle", "LifespanCycleState"]
+
+_MODULES = {"HTTPCycle": "http", "LifespanCycle": "lifespan", "LifespanCycleState": "states"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return value

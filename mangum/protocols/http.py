@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import logging
-import re
+from asyncio import get_running_loop
 
+from mangum._speedups import Exchange, copy_headers
+from mangum._speedups.constants import AWAITED, NOT_TAKEN, TAKEN
 from mangum.exceptions import HTTPError, UnexpectedMessage
-from mangum.protocols.states import (
-    HTTP,
-    MORE_BODY,
-    RESPONSE_BODY,
-    RESPONSE_START,
-    HTTPCycleState,
-    type_of,
-    unexpected,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import Future
+    from typing import Any
 
-    from mangum.types import ASGI, Headers, Message, Response, Scope
+    from mangum.protocols.states import HTTPCycleState
+    from mangum.types import ASGI, Headers, Message, Response
 
 __all__ = ["HTTPCycle", "HTTPCycleState"]
 
 logger = logging.getLogger("mangum.http")
 
-_FORBIDDEN_IN_HEADERS = re.compile(rb"[\0\r\n]").search
+_COMPLETE = 2  # the stage
+_levels: dict[int, bool] = getattr(logger, "_cache", {})  # which are on, as asking takes a while
 
 
-class HTTPCycle:
+def __getattr__(name: str) -> Any:
+    if name != "HTTPCycleState":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mangum.protocols.states import HTTPCycleState
+
+    return HTTPCycleState
+
+
+class HTTPCycle(Exchange):
     """Runs an application for one request and collects its answer.
 
     Called with the application, it drives the event loop itself and returns the response,
@@ -41,24 +44,20 @@ class HTTPCycle:
     (`SystemExit`, `CancelledError`, …) is always raised.
     """
 
-    def __init__(self, scope: Scope, body: bytes, raise_exceptions: bool = False) -> None:
-        self.scope = scope
-        self.raise_exceptions = raise_exceptions
-        self.state = HTTPCycleState.REQUEST
-        self.status = 500
-        self.headers: Headers = []
-        self.body = b""
-        self._moves = HTTP[HTTPCycleState.REQUEST]
-        self._chunks: list[bytes] = []
-        self._request: Message | None = {"type": "http.request", "body": body, "more_body": False}
-        self._disconnected = False
-        self._waiters: list[Future[None]] = []
+    __slots__ = ()
 
     def __call__(self, app: ASGI) -> Response:
         from mangum.protocols.loop import run
 
         run(self.run(app))
         return self.response
+
+    @property
+    def state(self) -> HTTPCycleState:
+        """How far the answer is."""
+        from mangum.protocols.states import HTTP_STAGES
+
+        return HTTP_STAGES[self.stage]
 
     @property
     def response(self) -> Response:
@@ -69,75 +68,89 @@ class HTTPCycle:
         """Call the application and see it through to its end, background work included."""
         try:
             await app(self.scope, self.receive, self.send)
-        except Exception:
-            if self.raise_exceptions and (
-                self.state is not HTTPCycleState.COMPLETE or self.status >= 500
-            ):
+        except BaseException as exc:
+            self._disconnect()
+            if not isinstance(exc, Exception):
+                raise
+            if self.raise_exceptions and (self.stage != _COMPLETE or self.status >= 500):
                 raise
             logger.exception("An error occurred running the application.")
-            if self.state is not HTTPCycleState.COMPLETE:
+            if self.stage != _COMPLETE:
                 self._answer_500()
         else:
-            if self.state is not HTTPCycleState.COMPLETE:
-                missing = (
-                    "a response"
-                    if self.state is HTTPCycleState.REQUEST
-                    else f"the last '{RESPONSE_BODY}'"
-                )
-                logger.error("The application returned without sending %s.", missing)
-                self._answer_500()
-        finally:
-            self._disconnect()
+            if not self.is_over():
+                self._disconnect()
+                if self.stage != _COMPLETE:
+                    missing = "the last 'http.response.body'" if self.stage else "a response"
+                    logger.error("The application returned without sending %s.", missing)
+                    self._answer_500()
 
     async def receive(self) -> Message:
         """The request, then, once the answer is complete, `http.disconnect` as often as it is asked
         for."""
-        request = self._request
-        if request is not None:
-            self._request = None
-            return request
-        if not self._disconnected:
+        body = self.request_body
+        if body is not None:
+            self.request_body = None
+            return {"type": "http.request", "body": body, "more_body": False}
+        if not self.is_disconnected:
             await self._disconnection()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         """Take a part of the answer. Raises `UnexpectedMessage`, and keeps its state, for one that
         is not allowed."""
+        taken = self.take(message)
+        if taken == NOT_TAKEN:
+            taken = self._take(message)
+        if taken != TAKEN:
+            if taken == AWAITED:
+                self._wake()
+            if _levels.get(logging.INFO) is not False and logger.isEnabledFor(logging.INFO):
+                self._log()
+
+    def _take(self, message: Message) -> int:
+        """Take a message of an unusual shape, or say why not."""
+        from mangum.protocols.states import (
+            HTTP,
+            HTTP_STAGES,
+            RESPONSE_BODY,
+            RESPONSE_START,
+            type_of,
+            unexpected,
+        )
+
         message_type = type_of(message)
-        if message_type == RESPONSE_BODY:
-            target = self._moves.get(MORE_BODY if message.get("more_body") else RESPONSE_BODY)
-        else:
-            target = self._moves.get(RESPONSE_START) if message_type == RESPONSE_START else None
-        if target is None:
-            raise UnexpectedMessage(unexpected(message_type, self.state, self._moves))
-        if message_type == RESPONSE_BODY:
-            self._chunks.append(_chunk(message))
-        else:
-            self.status, self.headers = _status(message), _headers(message)
-        self.state = target
-        self._moves = HTTP[target]
-        if target is HTTPCycleState.COMPLETE:
-            chunks = self._chunks
-            self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            self._disconnect()
-            if logger.isEnabledFor(logging.INFO):
-                path = str(self.scope.get("path"))
-                shown = path if path.isprintable() else ascii(path)  # one line, whoever wrote it
-                logger.info("%s %s %s", self.scope.get("method"), shown, self.status)
+        moves = HTTP[self.state]
+        if message_type == RESPONSE_START and RESPONSE_START in moves:
+            status, headers = _status(message), _headers(message)
+            self.status, self.headers = status, headers
+            self.stage = HTTP_STAGES.index(moves[RESPONSE_START])
+            return TAKEN
+        if message_type == RESPONSE_BODY and RESPONSE_BODY in moves:
+            return self.add(_chunk(message), bool(message.get("more_body")))
+        raise UnexpectedMessage(unexpected(message_type, self.state, moves))
+
+    def _log(self) -> None:
+        path = str(self.scope.get("path"))
+        shown = path if path.isprintable() else ascii(path)  # one line, whoever wrote it
+        logger.info("%s %s %s", self.scope.get("method"), shown, self.status)
 
     async def _disconnection(self) -> None:
-        from asyncio import get_running_loop
-
         waiter = get_running_loop().create_future()
-        self._waiters.append(waiter)
+        if self.waiters is None:
+            self.waiters = []
+        self.waiters.append(waiter)
         await waiter
 
     def _disconnect(self) -> None:
-        self._disconnected = True
-        for waiter in self._waiters:
+        self.is_disconnected = True
+        self._wake()
+
+    def _wake(self) -> None:
+        waiters, self.waiters = self.waiters or (), None
+        for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        self._waiters.clear()
 
     def _answer_500(self) -> None:
         response = HTTPError(500, "Internal Server Error").response
@@ -146,8 +159,7 @@ class HTTPCycle:
             response["headers"],
             response["body"],
         )
-        self.state = HTTPCycleState.COMPLETE
-        self._moves = HTTP[HTTPCycleState.COMPLETE]
+        self.stage = _COMPLETE
 
 
 def _status(message: Message) -> int:
@@ -155,29 +167,23 @@ def _status(message: Message) -> int:
         return int(message["status"])
     except (KeyError, TypeError, ValueError, OverflowError):
         raise UnexpectedMessage(
-            f"'{RESPONSE_START}' needs a `status` that is an integer."
+            "'http.response.start' needs a `status` that is an integer."
         ) from None
 
 
 def _headers(message: Message) -> Headers:
-    """A copy, so that what the application does to its own list afterwards changes nothing."""
     try:
-        headers = [[_bytes(name), _bytes(value)] for name, value in message.get("headers") or ()]
-    except (TypeError, ValueError):
-        raise UnexpectedMessage(
-            f"'{RESPONSE_START}' needs `headers` that are pairs of bytes."
-        ) from None
-    if _FORBIDDEN_IN_HEADERS(b"".join([part for header in headers for part in header])):
-        raise UnexpectedMessage(f"'{RESPONSE_START}' has a line break or a zero byte in a header.")
-    return headers
+        headers: Headers = copy_headers(message.get("headers"))
+        return headers
+    except TypeError:
+        fault = "needs `headers` that are pairs of bytes"
+    except ValueError:
+        fault = "has a line break or a zero byte in a header"
+    raise UnexpectedMessage(f"'http.response.start' {fault}.")
 
 
 def _chunk(message: Message) -> bytes:
     try:
-        return _bytes(message.get("body") or b"")
+        return bytes(memoryview(message.get("body") or b""))
     except TypeError:
-        raise UnexpectedMessage(f"'{RESPONSE_BODY}' needs a `body` that is bytes.") from None
-
-
-def _bytes(value: bytes | bytearray | memoryview) -> bytes:
-    return value if type(value) is bytes else bytes(memoryview(value))
+        raise UnexpectedMessage("'http.response.body' needs a `body` that is bytes.") from None

@@ -4,8 +4,10 @@ no AWS."""
 from __future__ import annotations
 
 import logging
+from asyncio import current_task, get_running_loop, shield, wait
 
 from mangum.exceptions import LifespanFailure, LifespanUnsupported, UnexpectedMessage
+from mangum.protocols.loop import start
 from mangum.protocols.states import LIFESPAN, RECEIVE, LifespanCycleState, type_of, unexpected
 
 TYPE_CHECKING = False
@@ -50,9 +52,8 @@ class LifespanCycle:
         self.lifespan_state: dict[str, Any] = {}
         self.loop: AbstractEventLoop | None = None
         self._task: Task[None] | None = None
-        self._settled: Future[None] | None = (
-            None  # pending while startup() or shutdown() waits for the application
-        )
+        self._is_settled = True  # unless startup() or shutdown() waits for the application's word
+        self._settled: Future[None] | None = None  # what they wait for, if it takes a while
         self._receivers: list[Future[None]] = []
         self._shutting_down = False
         self._dropped = False  # thrown away while it waited
@@ -80,6 +81,11 @@ class LifespanCycle:
         return self.state is LifespanCycleState.READY and not self._loop_is_closed
 
     @property
+    def supported(self) -> bool:
+        """Whether the application knows the protocol, as far as it has shown."""
+        return self.state is not LifespanCycleState.UNSUPPORTED
+
+    @property
     def _loop_is_closed(self) -> bool:
         """True at the end of the interpreter too, where what is parked here is thrown away."""
         return self.loop is not None and self.loop.is_closed()
@@ -87,16 +93,14 @@ class LifespanCycle:
     async def startup(self) -> None:
         """Call the application and wait until it has started, failed, or shown that it knows no
         lifespan."""
-        from asyncio import get_running_loop
-
         logger.debug("Waiting for application startup.")
         self.loop = get_running_loop()
-        self._settled = self.loop.create_future()
-        self._task = self.loop.create_task(self.run())
+        self._is_settled = False
+        self._task = start(self.run())
         # Lambda ends the process without a word; a task that waits for the shutdown then is no
         # mistake
         self._task._log_destroy_pending = False  # type: ignore[attr-defined]
-        await self._settlement(self._settled)
+        await self._settlement()
         if self.state is LifespanCycleState.READY:
             logger.debug("Application startup complete.")
             return
@@ -117,14 +121,12 @@ class LifespanCycle:
     async def shutdown(self) -> None:
         """Tell the application to shut down and wait until its code has ended; nothing happens if
         it never started."""
-        from asyncio import get_running_loop
-
         if self._task is not None and not self._task.done() and self.started:
             logger.debug("Waiting for application shutdown.")
             self._shutting_down = True
-            self._settled = get_running_loop().create_future()
+            self._is_settled = False
             self._wake_receivers()
-            await self._settlement(self._settled)
+            await self._settlement()
             self._end_task()
         if self.state is LifespanCycleState.FAILED:
             if not self.strict:
@@ -138,6 +140,7 @@ class LifespanCycle:
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "state": self.lifespan_state,
         }
+        self._task = current_task()
         try:
             await self.app(scope, self.receive, self.send)
         except LifespanUnsupported:
@@ -147,7 +150,7 @@ class LifespanCycle:
             self._note(exc)
         except BaseException as exc:
             self._dropped = self._is_dropped()
-            if self._settled is None or self._settled.done() or isinstance(exc, GeneratorExit):
+            if self._is_settled or isinstance(exc, GeneratorExit):
                 raise
             self._exit = exc  # for the one who waits: from here it would stop the loop under him
         finally:
@@ -162,8 +165,6 @@ class LifespanCycle:
         if self.state is LifespanCycleState.CONNECTING:
             self.state = LIFESPAN[self.state][RECEIVE]
             return {"type": "lifespan.startup"}
-        from asyncio import current_task
-
         while not (self._shutting_down and self.state is LifespanCycleState.READY):
             # another task of the application may listen while this one shuts down
             if self.state in _NOTHING_TO_COME and current_task() is self._task:
@@ -203,13 +204,16 @@ class LifespanCycle:
             self.exception = error
         raise error
 
-    async def _settlement(self, settled: Future[None]) -> None:
+    async def _settlement(self) -> None:
         """Wait for the application's word. Whoever gives up waiting ends the application too."""
-        try:
-            await settled
-        except BaseException:
-            self._end_task()
-            raise
+        if not self._is_settled:
+            self._settled = get_running_loop().create_future()
+            try:
+                await self._settled
+            except BaseException:
+                self._is_settled = True
+                self._end_task()
+                raise
         if self._exit is not None:
             raise self._exit
 
@@ -227,8 +231,6 @@ class LifespanCycle:
 
     def _is_dropped(self) -> bool:
         """Whether the application is not stepped by its task any more, but closed as garbage."""
-        from asyncio import current_task
-
         return self._task is not None and current_task(self.loop) is not self._task
 
     def _end_task(self) -> None:
@@ -237,12 +239,12 @@ class LifespanCycle:
             self._task.cancel()
 
     def _settle(self) -> None:
-        if self._settled is not None and not self._settled.done() and not self._loop_is_closed:
-            self._settled.set_result(None)
+        self._is_settled = True
+        settled = self._settled
+        if settled is not None and not settled.done() and not self._loop_is_closed:
+            settled.set_result(None)
 
     async def _wait(self) -> None:
-        from asyncio import get_running_loop
-
         receiver = get_running_loop().create_future()
         self._receivers.append(receiver)
         await receiver
@@ -271,8 +273,6 @@ class EnvironmentLifespan:
     @property
     def started(self) -> LifespanCycle | None:
         """The lifespan that has started on the running loop."""
-        from asyncio import get_running_loop
-
         cycle = self._cycles.get(get_running_loop())
         return cycle if cycle is not None and cycle.started else None
 
@@ -286,8 +286,6 @@ class EnvironmentLifespan:
 
         The startup is a task of its own: a caller that is cancelled does not spoil it for another.
         """
-        from asyncio import get_running_loop, shield, wait
-
         loop = get_running_loop()
         while self._starting is not None and self._starting.get_loop() is loop:
             await wait([self._starting])
@@ -313,8 +311,6 @@ class EnvironmentLifespan:
     async def shutdown(self) -> None:
         """Shut down what was started on the running loop; nothing happens otherwise. Raises
         `LifespanFailure` if that is running on another loop only."""
-        from asyncio import get_running_loop
-
         cycle = self._cycles.pop(get_running_loop(), None)
         if cycle is not None:
             await cycle.shutdown()

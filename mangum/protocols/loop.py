@@ -12,43 +12,83 @@ import atexit
 import contextlib
 import sys
 import threading
+from _thread import get_ident
 from asyncio import events
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from mangum._speedups import COMPILED, drive
+from mangum._speedups.constants import EAGER
 from mangum.exceptions import EventLoopRunning
 
 T = TypeVar("T")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-_EAGER = sys.version_info >= (3, 12)
+_get_running_loop, _set_running_loop = events._get_running_loop, events._set_running_loop
+_modules = sys.modules
+_main_ident = threading.main_thread().ident
+_ROUNDS_BY_HAND = 16  # then the loop takes over, which looks at timers and sockets too
+_ROUNDS_AFTER = 2  # what a task left behind, or a callback, may need to come to rest
 _ROUNDS_TO_CANCEL = 5
 ANYIO_BACKEND = "anyio._backends._asyncio"
 
 
 class _Loops(threading.local):
     """The thread's loop, its loops by the factories that made them, those that are out of use but
-    may have an application on them, and what waits for the end of `run`."""
+    may have an application on them."""
 
     def __init__(self) -> None:
         self.kept: _Kept | None = None
         self.made: WeakKeyDictionary[LoopFactory, _Kept] = WeakKeyDictionary()
         self.retired: list[_Kept] = []
-        self.driving = False
-        self.postponed: list[Callable[[], None]] = []
 
 
 class _Kept:
     """A loop that outlives the calls. One that was made here is closed with its thread; an adopted
     one is its owner's."""
 
-    __slots__ = ("loop", "made", "stop_workers")
+    __slots__ = ("is_plain", "loop", "made", "parts", "postponed", "stop_workers")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, made: bool) -> None:
-        self.loop = loop
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, made: bool, is_current: bool = True
+    ) -> None:
+        self.loop: Any = loop
         self.made = made
+        self.postponed: list[Callable[[], None]] = []  # what waits for the end of `run`
         self.stop_workers: Callable[[], None] | None = None
+        self.is_plain = (
+            isinstance(loop, asyncio.BaseEventLoop)
+            and type(loop).create_task is asyncio.BaseEventLoop.create_task
+        )
+        self.parts = self._take_apart(is_current) if self.is_plain else ()
+
+    def _take_apart(self, is_current: bool) -> tuple[Any, ...]:
+        """What `drive` needs; `is_current` says whether it must be asyncio's current loop."""
+        loop = self.loop
+        selector = getattr(loop, "_selector", None)
+        watched = getattr(selector, "_fd_to_key", None)  # its public view is slow
+        if watched is None:
+            watched = selector.get_map() if selector is not None else ()
+        # where asyncio's policy keeps this thread's current loop, as thread-locals are slow to read
+        local: Any = getattr(_get_policy(), "_local", None) if is_current else None
+        return (
+            asyncio.Task,
+            loop,
+            vars(loop) if COMPILED else None,  # which would slow down what Python reads there
+            {"loop": loop, "eager_start": True} if EAGER else {"loop": loop},
+            (loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook),
+            watched,
+            self.postponed,
+            vars(events) if is_current else {"_event_loop_policy": None},
+            local,
+            getattr(local, "__dict__", {}) if is_current else {"_loop": loop},
+            _get_running_loop,
+            _set_running_loop,
+            get_ident(),
+            asyncio.Task.done,
+            asyncio.Task.result,
+        )
 
     def close(self) -> None:
         stop_workers, self.stop_workers = self.stop_workers, None
@@ -62,6 +102,7 @@ class _Kept:
 
 
 _loops = _Loops()
+_main: _Kept | None = None  # the main thread's, which is the one that Lambda calls
 
 
 @atexit.register
@@ -77,43 +118,51 @@ def get_loop(factory: LoopFactory | None = None) -> asyncio.AbstractEventLoop:
 
     A loop that is closed, or runs in another thread, is of no use.
     """
-    return _get_kept(factory).loop
+    loop: asyncio.AbstractEventLoop = _get_kept(factory).loop
+    return loop
 
 
 def _get_kept(factory: LoopFactory | None) -> _Kept:
     if factory is not None:
         kept = _loops.made.get(factory)
         if kept is None or not _is_usable(kept.loop):
-            kept = _loops.made[factory] = _Kept(factory(), made=True)
+            kept = _loops.made[factory] = _Kept(factory(), made=True, is_current=False)
         return kept
     kept = _loops.kept
     current = _current_loop()
-    if current is not None and (kept is None or current is not kept.loop):
+    if kept is not None and kept.loop is current and _is_usable(current):
+        return kept
+    if current is not None and _is_usable(current):
         return _keep(_Kept(current, made=False))
-    if kept is None or not _is_usable(kept.loop):
-        kept = _keep(_Kept(asyncio.new_event_loop(), made=True))
-        asyncio.set_event_loop(kept.loop)
+    if kept is not None and _is_usable(kept.loop):
+        return kept
+    kept = _keep(_Kept(asyncio.new_event_loop(), made=True))
+    asyncio.set_event_loop(kept.loop)
     return kept
 
 
 def _keep(kept: _Kept) -> _Kept:
+    global _main
     former, _loops.kept = _loops.kept, kept
+    if get_ident() == _main_ident:
+        _main = kept
     if former is not None and former.made and not former.loop.is_closed():
         _loops.retired.append(former)
     return kept
 
 
+# the public name warns from Python 3.14 on, where the policies are on their way out
+_get_policy = getattr(events, "_get_event_loop_policy", None) or asyncio.get_event_loop_policy
+
+
 def _current_loop() -> asyncio.AbstractEventLoop | None:
-    """asyncio's current loop if it is usable; asks without making one and without a warning."""
-    if sys.version_info >= (3, 14):
-        try:
-            loop = asyncio.get_event_loop()
-        except RuntimeError:
-            return None
-    else:
-        # get_event_loop() would warn, or make a loop, where there is none
-        loop = getattr(getattr(asyncio.get_event_loop_policy(), "_local", None), "_loop", None)
-    return loop if loop is not None and _is_usable(loop) else None
+    """asyncio's current loop; get_event_loop() would warn, or make one, where there is none."""
+    try:
+        policy: Any = _get_policy()
+        loop: asyncio.AbstractEventLoop | None = policy._local._loop
+        return loop
+    except AttributeError:
+        return None
 
 
 def _is_usable(loop: asyncio.AbstractEventLoop) -> bool:
@@ -141,100 +190,121 @@ def _silence(loop: asyncio.AbstractEventLoop) -> None:
 
 def postpone(callback: Callable[[], None]) -> bool:
     """Have it called at the end of `run`, if that is under way in this thread; `False` if not."""
-    if _loops.driving:
-        _loops.postponed.append(callback)
-    return _loops.driving
+    for kept in (_loops.kept, *_loops.made.values()):
+        if kept is not None and kept.loop.is_running():
+            kept.postponed.append(callback)
+            return True
+    return False
 
 
-def run(coroutine: Coroutine[Any, Any, T], factory: LoopFactory | None = None) -> T:
-    """Run a coroutine to its end on the thread's loop. Raises `EventLoopRunning` where a loop runs
-    already."""
-    if events._get_running_loop() is not None:
+def start(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task on the running loop that has taken its first step, where that is possible."""
+    loop: Any = events.get_running_loop()
+    kept = _loops.kept
+    if (
+        not EAGER
+        or kept is None
+        or kept.loop is not loop
+        or not kept.is_plain
+        or loop._task_factory is not None
+        or loop._debug
+    ):
+        task: asyncio.Task[T] = loop.create_task(coroutine)
+        return task
+    make: Any = asyncio.Task
+    eager: asyncio.Task[T] = make(coroutine, loop=loop, eager_start=True)
+    return eager
+
+
+def run(coroutine: Coroutine[Any, Any, Any], factory: LoopFactory | None = None) -> Any:
+    """Run a coroutine to its end on the thread's loop, and return what it returns. Raises
+    `EventLoopRunning` where a loop runs already."""
+    # Most requests never suspend, or only for callbacks that are ready, and a round of the loop (a
+    # `select`, two callbacks) costs more than the rest of the adapter.
+    kept: _Kept | None = None
+    task: Any = None
+    if factory is None:
+        kept = _main if get_ident() == _main_ident else _loops.kept
+        if kept is not None and (ANYIO_BACKEND not in _modules or kept.stop_workers is not None):
+            task = drive(kept.parts, coroutine)
+            if task is True:
+                return None
+    if kept is None or task is None:
+        kept = _prepare(coroutine, factory)
+        task = drive(kept.parts, coroutine)
+        if task is True:
+            return None
+    if task is None:
+        return _finish(kept, kept.loop.create_task(coroutine), by_hand=False)
+    return _finish(kept, task, by_hand=True)
+
+
+def _prepare(coroutine: Coroutine[Any, Any, Any], factory: LoopFactory | None) -> _Kept:
+    """The loop to run it on, made or adopted if need be."""
+    if _get_running_loop() is not None:
         coroutine.close()
         raise EventLoopRunning(
             "The handler was called while an event loop is running in this thread. "
             "Use `await handler.asgi(event, context)` there."
         )
     kept = _get_kept(factory)
-    loop = kept.loop
-    if kept.stop_workers is None and ANYIO_BACKEND in sys.modules:
+    if kept.stop_workers is None and ANYIO_BACKEND in _modules:
         from mangum.protocols.anyio_threads import keep_workers
 
-        kept.stop_workers = keep_workers(loop)
-    loops = _loops
-    loops.driving = True
+        kept.stop_workers = keep_workers(kept.loop)
+    return kept
+
+
+def _finish(kept: _Kept, task: asyncio.Task[Any], by_hand: bool) -> Any:
+    """See a task through to its end; `by_hand` says that it has taken its first step."""
+    loop = kept.loop
     try:
-        return _drive(loop, coroutine)
-    finally:
-        loops.driving = False
-        while loops.postponed:
-            loops.postponed.pop(0)()
-
-
-def _drive(loop: Any, coroutine: Coroutine[Any, Any, T]) -> T:
-    """As `loop.run_until_complete`, but, where that is possible, without a round of the loop.
-
-    Most requests never suspend, and a round (a `select`, two callbacks) costs more than the rest of
-    the adapter.
-    """
-    if (
-        isinstance(loop, asyncio.BaseEventLoop)
-        and type(loop).create_task is asyncio.BaseEventLoop.create_task
-        and loop.get_task_factory() is None
-        and not loop.get_debug()
-    ):
-        task: asyncio.Task[T] = asyncio.Task.__new__(asyncio.Task)
-        begin = _take_first_step
-    else:
-        task = loop.create_task(coroutine)
-        begin = None
-    try:
-        if begin is not None:
-            begin(task, loop, coroutine)
-        if begin is None or not task.done():
-            return loop.run_until_complete(task)  # type: ignore[no-any-return]
-        if loop._ready or _has_work(loop):
-            _run_one_round(loop)
-            if loop._ready:
-                _run_one_round(loop)
+        if by_hand and loop._ready:
+            _run_ready(kept, task)
+        if not by_hand or not task.done():
+            return loop.run_until_complete(task)
+        if loop._scheduled or len(loop._selector.get_map() or ()) > 1:
+            _look_around(loop)
+        loop._stopping = False  # whatever the application stopped, it is not the next call
+        return task.result()
     except (KeyboardInterrupt, SystemExit):
         _abandon(task, loop)
         raise
-    return task.result()
+    finally:
+        while kept.postponed:
+            kept.postponed.pop(0)()
 
 
-def _take_first_step(task: Any, loop: Any, coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Run the task up to its first suspension.
-
-    asyncio starts a task eagerly only while its loop runs, which is what the private attribute
-    says; before Python 3.12 the task's first step is taken from the queue by hand.
-    """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(
-        firstiter=loop._asyncgen_firstiter_hook, finalizer=loop._asyncgen_finalizer_hook
-    )
-    loop._thread_id = threading.get_ident()
-    events._set_running_loop(loop)
+def _run_ready(kept: _Kept, task: asyncio.Task[Any]) -> None:
+    """Rounds of the loop without its `select`."""
+    loop = kept.loop
+    ready = loop._ready
+    rounds = _ROUNDS_BY_HAND
+    former = sys.get_asyncgen_hooks()
+    loop._thread_id = get_ident()
+    _set_running_loop(loop)
+    sys.set_asyncgen_hooks(loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook)
     try:
-        if _EAGER:
-            task.__init__(coroutine, loop=loop, eager_start=True)
-        else:
-            task.__init__(coroutine, loop=loop)
-            loop._ready.pop()._run()
+        while ready and rounds and not loop._stopping:
+            if task.done():
+                rounds = min(rounds, _ROUNDS_AFTER)
+            rounds -= 1
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    handle._run()
     finally:
         loop._thread_id = None
-        events._set_running_loop(None)
-        sys.set_asyncgen_hooks(*hooks)
+        _set_running_loop(None)
+        sys.set_asyncgen_hooks(*former)
 
 
-def _has_work(loop: Any) -> bool:
-    """Whether something that an application left on the loop may wait for a round: a timer that is
-    due, or a socket besides the one by which the loop wakes itself."""
+def _look_around(loop: Any) -> None:
+    """One round of the loop, if something that an application left on it may wait for one: a timer
+    that is due, or a socket besides the one by which the loop wakes itself."""
     timers = loop._scheduled
-    if timers and timers[0]._when <= loop.time():
-        return True
-    get_map = getattr(getattr(loop, "_selector", None), "get_map", None)
-    return get_map is not None and len(get_map() or ()) > 1
+    if (timers and timers[0]._when <= loop.time()) or len(loop._selector.get_map() or ()) > 1:
+        _run_one_round(loop)
 
 
 def _run_one_round(loop: asyncio.AbstractEventLoop) -> None:

@@ -45,6 +45,10 @@ HTTP: dict[HTTPCycleState, dict[str, HTTPCycleState]] = {
 }
 
 
+HTTP_STAGES = (HTTPCycleState.REQUEST, HTTPCycleState.RESPONSE, HTTPCycleState.COMPLETE)
+"""The states by the numbers that the hot path has for them."""
+
+
 class LifespanCycleState(enum.Enum):
     """The state of an ASGI `lifespan` connection."""
 

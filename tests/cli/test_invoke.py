@@ -143,9 +143,9 @@ def test_colours_are_for_terminals(
         stdout=other_end,
         check=False,
     )
+    os.close(other_end)  # so that reading ends, whatever was written
     shown = os.read(terminal, 4096)
     os.close(terminal)
-    os.close(other_end)
     assert (done.returncode, shown.split(b"\r\n")[0]) == (0, status)
 
 

@@ -231,11 +231,9 @@ def test_refused_message_leaves_no_trace_in_the_answer(road: Sequence[Any]) -> N
         for step in HTTP_ROADS["COMPLETE"][len(road) :]:
             await send(step)
 
-    assert HTTPCycle(http_scope(), b"")(app) == {
-        "status": 200,
-        "headers": [[b"content-type", b"text/plain"]],
-        "body": b"whole",
-    }
+    response = HTTPCycle(http_scope(), b"")(app)
+    assert [*map(list, response["headers"])] == [[b"content-type", b"text/plain"]]
+    assert (response["status"], response["body"]) == (200, b"whole")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +260,7 @@ def test_status_becomes_an_integer(status: Any, expected: int) -> None:
 )
 def test_headers_may_be_any_iterable_of_pairs(headers: Any) -> None:
     response = HTTPCycle(http_scope(), b"")(sending([start(headers=headers), chunk()]))
-    assert response["headers"] == [[b"a", b"1"], [b"b", b"2"]]
+    assert [*map(list, response["headers"])] == [[b"a", b"1"], [b"b", b"2"]]
     assert {type(part) for pair in response["headers"] for part in pair} == {bytes}
 
 

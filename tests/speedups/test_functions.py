@@ -7,25 +7,6 @@ from typing import Any
 
 import pytest
 
-import mangum._speedups as switch
-from mangum._speedups import pure
-
-# --- the halves -------------------------------------------------------------------------------
-
-
-def test_the_switch_has_every_function_of_the_specification() -> None:
-    public = {
-        name
-        for name, value in vars(pure).items()
-        if callable(value) and value.__module__ == pure.__name__ and not name.startswith("_")
-    }
-    assert public == {*switch.__all__} - {"COMPILED"}
-
-
-def test_a_half_has_every_name_of_the_switch(speedups: ModuleType) -> None:
-    assert {*switch.__all__} - {"COMPILED"} - {*dir(speedups)} == set()
-
-
 # --- paths and query strings ------------------------------------------------------------------
 
 
@@ -396,7 +377,105 @@ def test_group_headers(speedups: ModuleType) -> None:
     assert speedups.group_headers([]) == {}
 
 
-def test_nothing_is_shared_between_results(speedups: ModuleType) -> None:
-    first, _ = speedups.encode_headers({"a": "1"}, None)
-    first[0][1] = b"changed"
-    assert speedups.encode_headers({"a": "1"}, None)[0] == [[b"a", b"1"]]
+# --- what an application sends ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (None, []),
+        ((), []),
+        ([(b"A", b"1"), [b"b", b"2"]], [(b"A", b"1"), [b"b", b"2"]]),
+        (((b"a", b"1"),), [(b"a", b"1")]),
+        ({(b"a", b"1"): None}, [(b"a", b"1")]),
+        ([(bytearray(b"a"), memoryview(b"1"))], [[b"a", b"1"]]),
+        ([{b"a": 0, b"b": 0}], [[b"a", b"b"]]),
+        ([(b"", b"\xff")], [(b"", b"\xff")]),
+    ],
+)
+def test_copy_headers(speedups: ModuleType, headers: Any, expected: Any) -> None:
+    assert speedups.copy_headers(headers) == expected
+
+
+def test_copy_headers_keeps_tuples_and_copies_lists(speedups: ModuleType) -> None:
+    headers = [(b"a", b"1"), [b"b", b"2"]]
+    copy = speedups.copy_headers(headers)
+    assert copy is not headers
+    assert copy[0] is headers[0]
+    assert copy[1] is not headers[1]
+
+
+def test_copy_headers_takes_an_iterator(speedups: ModuleType) -> None:
+    assert speedups.copy_headers(iter([(b"a", b"1")])) == [(b"a", b"1")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        1,
+        "ab",
+        b"ab",
+        [b"ab"],
+        [("a", "b")],
+        [(b"a",)],
+        [(b"a", b"b", b"c")],
+        [(b"a", None)],
+        [None],
+    ],
+)
+def test_headers_that_are_no_pairs_of_bytes_are_type_errors(
+    speedups: ModuleType, headers: Any
+) -> None:
+    with pytest.raises(TypeError, match=r"headers are pairs of bytes"):
+        speedups.copy_headers(headers)
+
+
+@pytest.mark.parametrize("forbidden", [b"\r", b"\n", b"\0", b"a\r\nb: c"])
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_line_break_or_a_zero_byte_in_a_header_is_a_value_error(
+    speedups: ModuleType, kind: type, forbidden: bytes
+) -> None:
+    for header in ([b"a", forbidden], [forbidden, b"a"]):
+        with pytest.raises(ValueError, match=r"a line break or a zero byte in a header"):
+            speedups.copy_headers([(b"fine", b"fine"), kind(header)])
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "exclude", "default", "expected"),
+    [
+        ([], b"", [], "", ([], "", False)),
+        ([], b"hi", [], "", ([], "aGk=", True)),
+        (
+            [(b"Content-Type", b"text/plain")],
+            b"hi",
+            [],
+            "",
+            ([("content-type", "text/plain")], "hi", False),
+        ),
+        ([(b"content-type", b"text/plain")], b"hi", ["content-type"], "", ([], "hi", False)),
+        ([], b"hi", [], "text/a", ([("content-type", "text/a")], "hi", False)),
+        ([], b"", [], "text/a", ([], "", False)),
+        ([], b"hi", ["content-type"], "text/a", ([], "hi", False)),
+        (
+            [(b"content-type", b"")],
+            b"hi",
+            [],
+            "text/a",
+            ([("content-type", ""), ("content-type", "text/a")], "hi", False),
+        ),
+        (
+            [(b"content-type", b"image/png")],
+            b"hi",
+            [],
+            "text/a",
+            ([("content-type", "image/png")], "aGk=", True),
+        ),
+    ],
+)
+def test_decode_response(
+    speedups: ModuleType, headers: Any, body: bytes, exclude: Any, default: str, expected: Any
+) -> None:
+    response = {"status": 200, "headers": headers, "body": body}
+    assert speedups.decode_response(response, exclude, TEXT_TYPES, default) == expected
+    if not default:
+        assert speedups.decode_response(response, exclude, TEXT_TYPES) == expected

@@ -1,0 +1,2 @@
+# The specification's names, with its types.
+from mangum._speedups.pure import *

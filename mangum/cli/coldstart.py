@@ -1,0 +1,265 @@
+"""`mangum coldstart`: what a cold start of a function costs, and which imports make it up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+import threading
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from mangum.cli.events import read_event, recognise
+from mangum.cli.load import split_target
+from mangum.cli.measure import FAILED_STEP, PHASES, Failed, measure
+from mangum.cli.probe import InterpreterFailed, Plan, Variant, prepare
+from mangum.cli.report import as_json, as_svg, print_results
+from mangum.cli.sample import HTTP_EVENT
+from mangum.cli.usage import WRONG_USE, WrongUse
+from mangum.local.environment import Function
+
+MEASURED, FAILED = 0, 1
+
+EXIT_CODES = {
+    MEASURED: "measured",
+    FAILED: "the function failed: in its initialisation, or with the event",
+    WRONG_USE: "wrong use: no such file, no awslambdaric, …",
+}
+
+DESCRIPTION = """\
+Measure what a cold start of a function costs on this machine.
+
+Starts the function many times, each in a new process with Lambda's own runtime
+client (awslambdaric), calls it twice, and prints the time of its initialisation
+and of both calls, CPU time, memory, and what its imports cost."""
+
+EPILOG = "exit codes:\n{codes}\n\nexamples:\n{examples}"
+
+EXAMPLES = """\
+  mangum coldstart main:handler
+  mangum coldstart main:handler --compare ../other/main:handler
+  mangum coldstart main:handler --env MANGUM_PURE_PYTHON=1 --no-bytecode
+  mangum coldstart main:handler --event event.json --svg imports.svg"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.epilog = EPILOG.format(
+        codes="\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items()),
+        examples=EXAMPLES,
+    )
+    add = parser.add_argument
+    add("function", metavar="MODULE:HANDLER", help="the function; Lambda's MODULE.HANDLER does too")
+    add("--app-dir", default=".", metavar="DIR", help="where the module is (default: here)")
+    add("--event", metavar="FILE", help="what to call it with (default: GET / of an HTTP API)")
+    add(
+        "-n",
+        "--runs",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="processes to measure of each variant (default: 20)",
+    )
+    add(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="[DIR/]MODULE:HANDLER",
+        help="measure this function too; may be given several times",
+    )
+    add(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="measure the function with this variable too; may be given several times",
+    )
+    add("--no-bytecode", action="store_true", help="measure it too as a zip without bytecode")
+    add("--python", default=sys.executable, metavar="FILE", help="the interpreter (default: this)")
+    add(
+        "--timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="for the initialisation and for each call (default: 30)",
+    )
+    add("--json", metavar="FILE", help="write everything that was measured")
+    add("--svg", metavar="FILE", help="write a chart of the imports")
+
+
+def run(arguments: Namespace) -> int:
+    if not hasattr(os, "wait4"):
+        raise WrongUse("coldstart needs os.wait4, which Windows lacks: run it in WSL")
+    for path in filter(None, (arguments.json, arguments.svg)):
+        _check_writable(Path(path))
+    event = read_event(arguments.event) if arguments.event else HTTP_EVENT
+    plan = Plan(_interpreter(arguments.python), _encode(event), arguments.runs, arguments.timeout)
+    failure: Failed | None = None
+    with _ended_by_signals(), _progress() as progress:
+        try:
+            variants, probes = prepare(_variants(arguments), plan)
+            results = asyncio.run(measure(variants, plan, probes, progress))
+        except InterpreterFailed as error:
+            raise WrongUse(str(error)) from None
+        except Failed as error:
+            failure = error
+    if failure is not None:
+        _print_failure(failure, default_event=not arguments.event)
+        return FAILED
+    for result in results:
+        if (result.status or 0) >= 400:
+            _note(
+                f"{result.variant.label} answers the event with {result.status}:"
+                f" --event names the file of one that it serves"
+            )
+    where = f"an event of {recognise(event).phrase}"
+    print_results(results, plan, event=where if arguments.event else "GET / of an HTTP API")
+    if arguments.json:
+        _write(arguments.json, json.dumps(as_json(results, plan), indent=2) + "\n")
+    if arguments.svg:
+        _write(arguments.svg, as_svg(results))
+    return MEASURED
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10_000):
+        raise ArgumentTypeError("a number from 1 to 10000 is needed")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= 900:
+        raise ArgumentTypeError("a number of seconds up to 900 is needed")
+    return seconds
+
+
+def _check_writable(path: Path) -> None:
+    """Before anything is measured, for that takes its time."""
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise WrongUse(f"can't write {path}: name a file in a folder that exists")
+
+
+def _interpreter(name: str) -> str:
+    found = shutil.which(name)
+    if not found:
+        raise WrongUse(f"--python {name} is no program: name an interpreter, such as python3.13")
+    return os.path.abspath(found)  # not resolved: the link is what makes a virtual environment
+
+
+def _encode(event: Any) -> bytes:
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+def _variants(arguments: Namespace) -> list[Variant]:
+    """The function as it is, with each change that is asked for, and the others."""
+    function = _function(arguments.function, arguments.app_dir, "--app-dir ")
+    name = arguments.function
+    variants = [Variant(name, function)]
+    variants += [
+        Variant(f"{name} with {setting}", function, _parse_environ(setting))
+        for setting in arguments.env
+    ]
+    if arguments.no_bytecode:
+        variants.append(Variant(f"{name} without bytecode", function, bytecode=False))
+    for target in arguments.compare:
+        folder, slash, inner = target.rpartition("/")
+        folder = (folder or slash) if slash else arguments.app_dir
+        variants.append(Variant(target, _function(inner, folder, f"--compare {target}: ")))
+    return variants
+
+
+def _function(target: str, folder: str, option: str) -> Function:
+    path = Path(folder)
+    if not path.is_dir():
+        raise WrongUse(f"{option}{folder} is no folder: name the one that holds the module")
+    module, attribute = split_target(target)
+    if "." in attribute:
+        raise WrongUse(f"Lambda takes no {attribute}: the handler is to be a name in {module}")
+    return Function(f"{module}.{attribute}", path.resolve(), module.rpartition(".")[2])
+
+
+def _parse_environ(setting: str) -> dict[str, str]:
+    """`"A=1"` → `{"A": "1"}`, `"A=1 B='2 3'"` → `{"A": "1", "B": "2 3"}`."""
+    try:
+        pairs = [word.partition("=") for word in shlex.split(setting)]
+    except ValueError:
+        pairs = []
+    if not pairs or not all(name and equals for name, equals, _ in pairs):
+        raise WrongUse("--env takes NAME=VALUE, or several in quotes: --env 'A=1 B=2'")
+    return {name: value for name, _, value in pairs}
+
+
+# --- while it runs --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Counts on the standard error, if that is a terminal, and leaves nothing there."""
+    shown = sys.stderr.isatty()
+
+    def show(done: int, total: int) -> None:
+        if shown:
+            print(f"\r{done}/{total} processes", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        if shown:
+            print("\r" + " " * 30 + "\r", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Lets the signals that end this process end its children first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {it: signal.signal(it, leave) for it in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_failure(failure: Failed, *, default_event: bool) -> None:
+    _note(str(failure))
+    if failure.report:
+        print(failure.report, file=sys.stderr)
+    function = failure.variant.function
+    if failure.phase == PHASES[0]:
+        module = function.handler.rpartition(".")[0].partition(".")[0]
+        if f"No module named '{module}'" in failure.report:
+            _note(f"there is no {module} in {function.folder}: --app-dir names its folder")
+    elif failure.what == FAILED_STEP and default_event:
+        _note("it may need another event than GET / of an HTTP API: --event names its file")
+
+
+def _note(text: str) -> None:
+    print(f"mangum: {text}", file=sys.stderr)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(f"can't write {path} ({error.strerror})") from None

@@ -1,0 +1,1 @@
+"""Parts of a Lambda on one machine. For development: no handler imports them."""
