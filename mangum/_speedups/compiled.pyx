@@ -7,6 +7,7 @@ just that.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
+from cpython.pyport cimport PY_SSIZE_T_MAX
 from libc.string cimport memchr, memcmp, memcpy
 
 from binascii import Error as _Base64Error
@@ -21,8 +22,11 @@ from mangum._speedups.constants import (
     HEADER_BYTES,
     HTTP_VERSIONS,
     LIMITS,
+    LONG_ESCAPES,
+    MAX_ASCII_EXPANSION,
     MAX_EXPANSION,
     MAX_NAMES,
+    MAX_TEXT_EXPANSION,
     MIN_SIMD_BASE64_BYTES,
     NOT_TAKEN,
     PATH_SAFE,
@@ -57,6 +61,7 @@ cdef extern from *:
 
     static PyObject *mangum_bytes[NAMES], *mangum_texts[NAMES];
     static unsigned char mangum_path_safe[256], mangum_unreserved[256], mangum_hex[256];
+    static unsigned char mangum_long_escapes[256];
 
     static void mangum_mark(unsigned char *table, const char *safe, Py_ssize_t length) {
         memset(table, 0, 256);
@@ -175,6 +180,25 @@ cdef extern from *:
         return joined;
     }
 
+    static int mangum_is_ascii(const char *data, Py_ssize_t length) {
+        uint64_t all = 0, word;
+        for (; length >= 8; data += 8, length -= 8) {
+            memcpy(&word, data, 8);
+            all |= word;
+        }
+        word = 0;
+        memcpy(&word, data, (size_t)length);
+        return ((all | word) & BYTES(128)) == 0;
+    }
+
+    static int mangum_has_marked(
+        const char *data, Py_ssize_t length, const unsigned char *marked
+    ) {
+        for (const char *end = data + length; data < end; data++)
+            if (marked[(unsigned char)*data]) return 1;
+        return 0;
+    }
+
     /* Whether a byte is below 14, eight of them looked at together. */
     static inline int mangum_has_low(const char *data, Py_ssize_t length) {
         uint64_t found = 0, word;
@@ -253,6 +277,9 @@ cdef extern from *:
     """
     char* PyUnicode_DATA "mangum_data" (object)
     const int MAX_NAME
+    bint mangum_is_ascii(const char*, Py_ssize_t)
+    bint mangum_has_marked(const char*, Py_ssize_t, const unsigned char*)
+    unsigned char* mangum_long_escapes
     unsigned char* mangum_path_safe
     unsigned char* mangum_unreserved
     void mangum_mark(unsigned char*, const char*, Py_ssize_t)
@@ -278,6 +305,7 @@ cdef void _mark(unsigned char* table, bytes safe):
 
 _mark(mangum_path_safe, PATH_SAFE)
 _mark(mangum_unreserved, UNRESERVED)
+_mark(mangum_long_escapes, LONG_ESCAPES)
 mangum_mark_hex()
 
 cdef enum:
@@ -301,6 +329,8 @@ cdef dict _HTTP_VERSIONS = HTTP_VERSIONS
 cdef dict _LIMITS = LIMITS
 cdef Py_ssize_t _MIN_SIMD_BASE64_BYTES = MIN_SIMD_BASE64_BYTES
 cdef Py_ssize_t _MAX_EXPANSION = MAX_EXPANSION
+cdef Py_ssize_t _MAX_ASCII_EXPANSION = MAX_ASCII_EXPANSION
+cdef Py_ssize_t _MAX_TEXT_EXPANSION = MAX_TEXT_EXPANSION
 cdef Py_ssize_t _MAX_NAMES = MAX_NAMES
 cdef Py_ssize_t _HEADER_BYTES = HEADER_BYTES
 cdef Py_ssize_t _ENVELOPE_BYTES = ENVELOPE_BYTES
@@ -1232,8 +1262,10 @@ cdef object _may_exceed(
     object headers, object body, object max_result_bytes, object max_header_bytes
 ):
     """`None` if it takes a closer look."""
-    cdef Py_ssize_t sent = 0, at_most
+    cdef Py_ssize_t sent = 0, frame
     if type(headers) is not list or type(body) is not bytes:
+        return None
+    if type(max_result_bytes) is not int or max_result_bytes > PY_SSIZE_T_MAX:
         return None
     for header in <list> headers:
         if type(header) is list and len(<list> header) == 2:
@@ -1249,8 +1281,24 @@ cdef object _may_exceed(
         sent += PyBytes_GET_SIZE(name) + PyBytes_GET_SIZE(value)
     if max_header_bytes is not None and sent > max_header_bytes:
         return True
-    at_most = PyBytes_GET_SIZE(body) + _MAX_NAMES * sent + _HEADER_BYTES * len(<list> headers)
-    return _MAX_EXPANSION * (at_most + _ENVELOPE_BYTES) > max_result_bytes
+    frame = _MAX_NAMES * sent + _HEADER_BYTES * len(<list> headers) + _ENVELOPE_BYTES
+    return _may_be_longer(body, max_result_bytes - _MAX_EXPANSION * frame)
+
+
+cdef bint _may_be_longer(bytes body, Py_ssize_t room):
+    """Whether a body may take more bytes than that as JSON."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(body), excess = _MAX_EXPANSION * size - room, enough
+    cdef Py_ssize_t expansion
+    if excess <= 0:
+        return False
+    expansion = _MAX_ASCII_EXPANSION
+    if not mangum_is_ascii(PyBytes_AS_STRING(body), size):
+        expansion = _MAX_TEXT_EXPANSION
+    if expansion * size > room:
+        return True
+    # so many bytes without a control character make up for the longest escapes in all others
+    enough = (excess + _MAX_EXPANSION - expansion - 1) // (_MAX_EXPANSION - expansion)
+    return mangum_has_marked(PyBytes_AS_STRING(body), min(enough, size), mangum_long_escapes)
 
 
 def rest_result(response, exclude, text_mime_types):

@@ -40,9 +40,13 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.htm
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 """
 
-# What JSON makes of an answer at most: six bytes of one (`\u0000`), a header's name twice, and the
+# What JSON makes of an answer at most: six bytes of one (`\u0001`), but two of one that is ASCII and
+# no control character, three of one in a longer character; a header's name twice, and the
 # marks around each header and around it all. Only what may be too large is measured exactly.
 MAX_EXPANSION = 6
+MAX_ASCII_EXPANSION = 2
+MAX_TEXT_EXPANSION = 3
+LONG_ESCAPES = bytes({*range(0x20), 0x7F} - {*b"\b\t\n\f\r"})  # the control characters
 MAX_NAMES = 2
 HEADER_BYTES = 8
 ENVELOPE_BYTES = 100

@@ -18,8 +18,11 @@ from mangum._speedups.constants import (
     HEADER_BYTES,
     HTTP_VERSIONS,
     LIMITS,
+    LONG_ESCAPES,
+    MAX_ASCII_EXPANSION,
     MAX_EXPANSION,
     MAX_NAMES,
+    MAX_TEXT_EXPANSION,
     NOT_TAKEN,
     TAKEN,
 )
@@ -532,8 +535,22 @@ def may_exceed(
     sent = sum([len(name) + len(value) for name, value in headers])
     if max_header_bytes is not None and sent > max_header_bytes:
         return True
-    at_most = len(response["body"]) + MAX_NAMES * sent + HEADER_BYTES * len(headers)
-    return MAX_EXPANSION * (at_most + ENVELOPE_BYTES) > max_result_bytes
+    frame = MAX_NAMES * sent + HEADER_BYTES * len(headers) + ENVELOPE_BYTES
+    return _may_be_longer(response["body"], max_result_bytes - MAX_EXPANSION * frame)
+
+
+def _may_be_longer(body: bytes, room: int) -> bool:
+    """Whether a body may take more bytes than that as JSON."""
+    size = len(body)
+    excess = MAX_EXPANSION * size - room
+    if excess <= 0:
+        return False
+    expansion = MAX_ASCII_EXPANSION if body.isascii() else MAX_TEXT_EXPANSION
+    if expansion * size > room:
+        return True
+    # so many bytes without a control character make up for the longest escapes in all others
+    enough = -(-excess // (MAX_EXPANSION - expansion))
+    return any(body.find(control, 0, enough) >= 0 for control in LONG_ESCAPES)
 
 
 # The loop

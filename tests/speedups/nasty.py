@@ -426,8 +426,10 @@ _CHANGES: tuple[dict[str, Any], ...] = (
 BARE = {"api_gateway_base_path": "/", "text_mime_types": ["text/"], "exclude_headers": []}
 """What is always there, also in the configuration of someone else's adapter."""
 
+USUAL = [config(edition, **change) for edition in options.EDITIONS for change in _CHANGES]
 CONFIGS: list[dict[str, Any]] = [
-    *(config(edition, **change) for edition in options.EDITIONS for change in _CHANGES),
+    *USUAL,
+    config(events_path="/events"),
     BARE,
     {**BARE, "edition": None},
     Object(config()),

@@ -291,6 +291,24 @@ def test_read_request_leaves_other_events_to_their_handlers(
     assert read(speedups, event, CONTEXT, MODERN) is None
 
 
+def test_read_request_leaves_events_to_their_handlers_where_others_have_a_path(
+    speedups: ModuleType,
+) -> None:
+    for event in (REST, HTTP, BALANCED):
+        assert read(speedups, event, CONTEXT, config(events_path="/events")) is None
+
+
+def test_read_request_begins_an_exchange_of_the_given_type(speedups: ModuleType) -> None:
+    class Own(speedups.Exchange):  # type: ignore[name-defined, misc]
+        pass
+
+    for raise_exceptions in (False, True):
+        sent = speedups.read_request(REST, CONTEXT, CLASSIC, Own, raise_exceptions)
+        assert type(sent) is Own
+        assert (sent.source, sent.request_body) == ("APIGateway", b"hi")
+        assert sent.raise_exceptions is raise_exceptions
+
+
 # --- answers ----------------------------------------------------------------------------------
 
 
@@ -512,8 +530,15 @@ def test_write_result_leaves_what_may_be_over_a_limit_to_the_handler(
     [
         (b"", [], (600, None), False),  # 6 times the 100 bytes around it all
         (b"", [], (599, None), True),
-        (b"12", [], (612, None), False),
-        (b"12", [], (611, None), True),
+        (b"12", [], (604, None), False),  # two for each character
+        (b"12", [], (603, None), True),
+        (b"1\x7f", [], (608, None), False),  # six for a control character
+        (b"1\x7f", [], (607, None), True),
+        (b"12345678\x01\x02", [], (628, None), False),  # the first eight make up for the others
+        (b"12345678\x01\x02", [], (627, None), True),
+        (b"\x0112345678\x02", [], (628, None), True),
+        ("é".encode(), [], (606, None), False),  # three for each byte of others
+        ("é".encode(), [], (605, None), True),
         (b"", [(b"abc", b"d")], (696, None), False),  # both twice, and 8 around them
         (b"", [(b"abc", b"d")], (695, None), True),
         (b"", [(b"abc", b"d")], (10**9, 4), False),
