@@ -133,6 +133,88 @@ cdef extern from *:
             : PyUnicode_AsUTF8String(text);
     }
 
+    /* `type.__new__(type)`. */
+    static PyObject *mangum_new(PyObject *type, PyObject *nothing) {
+        return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, nothing, NULL);
+    }
+
+    /* Whether it is made as `base` is. */
+    static int mangum_has_init_of(PyObject *type, PyObject *base_type) {
+        PyTypeObject *base = (PyTypeObject *)base_type;
+        return PyType_Check(type)
+            && PyType_IsSubtype((PyTypeObject *)type, base)
+            && ((PyTypeObject *)type)->tp_init == base->tp_init
+            && ((PyTypeObject *)type)->tp_new == base->tp_new;
+    }
+
+    /* The values of an event, borrowed from it, or NULL. One walk costs less than a look for each. */
+    typedef struct {
+        PyObject *records, *type, *raw_path_v1, *version, *method, *path, *raw_path, *query;
+        PyObject *request_context, *headers, *multi_value_headers, *cookies, *body, *is_base64;
+        PyObject *parameters, *multi_value_parameters;
+        int is_odd;  /* a key is no plain text */
+    } mangum_fields;
+
+    #define FIELD(key, member) \
+        if (memcmp(name, key, sizeof key - 1) == 0) { fields->member = value; break; }
+
+    static void mangum_walk(PyObject *event, mangum_fields *fields) {
+        PyObject *key, *value;
+        Py_ssize_t place = 0;
+        memset(fields, 0, sizeof *fields);
+        while (PyDict_Next(event, &place, &key, &value)) {
+            if (!PyUnicode_CheckExact(key)) {
+                fields->is_odd = 1;
+                return;
+            }
+            if (!PyUnicode_IS_ASCII(key)) continue;
+            const char *name = mangum_data(key);
+            switch (PyUnicode_GET_LENGTH(key)) {
+                case 4:
+                    FIELD("path", path)
+                    FIELD("body", body)
+                    FIELD("type", type)
+                    break;
+                case 7:
+                    FIELD("headers", headers)
+                    FIELD("version", version)
+                    FIELD("rawPath", raw_path)
+                    FIELD("cookies", cookies)
+                    FIELD("Records", records)
+                    break;
+                case 8:
+                    FIELD("raw_path", raw_path_v1)
+                    break;
+                case 10:
+                    FIELD("httpMethod", method)
+                    break;
+                case 14:
+                    FIELD("requestContext", request_context)
+                    FIELD("rawQueryString", query)
+                    break;
+                case 15:
+                    FIELD("isBase64Encoded", is_base64)
+                    break;
+                case 17:
+                    FIELD("multiValueHeaders", multi_value_headers)
+                    break;
+                case 21:
+                    FIELD("queryStringParameters", parameters)
+                    break;
+                case 31:
+                    FIELD("multiValueQueryStringParameters", multi_value_parameters)
+                    break;
+            }
+        }
+    }
+
+    /* Whether a value was put under a key that the dict lacked; it has another one if not. */
+    static inline int mangum_add_key(PyObject *dict, PyObject *key, PyObject *value) {
+        Py_ssize_t former = PyDict_GET_SIZE(dict);
+        if (PyDict_SetDefault(dict, key, value) == NULL) return -1;
+        return PyDict_GET_SIZE(dict) > former;
+    }
+
     /* Puts `[name, value]` into an empty place of a list. */
     static inline int mangum_set_pair(
         PyObject *pairs, Py_ssize_t index, PyObject *name, PyObject *value
@@ -288,6 +370,28 @@ cdef extern from *:
     object mangum_name_bytes(const char*, Py_ssize_t, unsigned int)
     object mangum_name_text(const char*, Py_ssize_t, unsigned int)
     object mangum_encode(object)
+    ctypedef struct Fields "mangum_fields":
+        PyObject* records
+        PyObject* type
+        PyObject* raw_path_v1
+        PyObject* version
+        PyObject* method
+        PyObject* path
+        PyObject* raw_path
+        PyObject* query
+        PyObject* request_context
+        PyObject* headers
+        PyObject* multi_value_headers
+        PyObject* cookies
+        PyObject* body
+        PyObject* is_base64
+        PyObject* parameters
+        PyObject* multi_value_parameters
+        bint is_odd
+    void mangum_walk(dict, Fields*)
+    int mangum_add_key(dict, object, object) except -1
+    object mangum_new(object, tuple)
+    bint mangum_has_init_of(object, object)
     int mangum_set_pair(object, Py_ssize_t, object, object) except -1
     int mangum_put_pair(object, Py_ssize_t, object, object) except -1
     object mangum_join_ascii(object)
@@ -326,7 +430,19 @@ cdef int _TAKEN = TAKEN
 cdef int _COMPLETE = COMPLETE
 cdef int _AWAITED = AWAITED
 cdef dict _HTTP_VERSIONS = HTTP_VERSIONS
-cdef dict _LIMITS = LIMITS
+cdef Py_ssize_t[3] _MAX_RESULT_BYTES
+cdef Py_ssize_t[3] _MAX_HEADER_BYTES  # -1 for no limit
+
+
+cdef void _limit(Kind kind, tuple limits) except *:
+    _MAX_RESULT_BYTES[<int> kind] = limits[0]
+    _MAX_HEADER_BYTES[<int> kind] = -1 if limits[1] is None else limits[1]
+
+
+_limit(REST, LIMITS["APIGateway"])
+_limit(HTTP, LIMITS["HTTPGateway"])
+_limit(LOAD_BALANCER, LIMITS["ALB"])
+
 cdef Py_ssize_t _MIN_SIMD_BASE64_BYTES = MIN_SIMD_BASE64_BYTES
 cdef Py_ssize_t _MAX_EXPANSION = MAX_EXPANSION
 cdef Py_ssize_t _MAX_ASCII_EXPANSION = MAX_ASCII_EXPANSION
@@ -354,26 +470,34 @@ cdef object pure():
 def read_request(event, context, config, exchange_type, raise_exceptions=False):
     cdef object source, scope, body
     cdef Exchange exchange
+    cdef Fields fields
     if type(event) is not dict:
         return pure().read_request(event, context, config, exchange_type, raise_exceptions)
-    source = recognise(event)
-    if source is None or (<dict> event).get("version") == "1.0" or config.get("events_path"):
+    mangum_walk(event, &fields)
+    if fields.is_odd:
+        return pure().read_request(event, context, config, exchange_type, raise_exceptions)
+    source = _recognise(event, &fields)
+    if source is None or config.get("events_path"):
+        return None
+    if fields.version != NULL and <object> fields.version == "1.0":
         return None
     try:
-        if source == "HTTPGateway":
-            scope = http_scope(event, context, config)
-        elif source == "APIGateway":
-            scope = rest_scope(event, context, config)
+        if source is _HTTP:
+            scope = _http_scope(event, context, config, &fields)
+        elif source is _REST:
+            scope = _rest_scope(event, context, config, &fields)
         else:
-            scope = alb_scope(event, context, config)
-        body = decode_body(
-            (<dict> event).get("body"), True if (<dict> event).get("isBase64Encoded") else False
-        )
+            scope = _alb_scope(event, context, config, &fields)
+        body = decode_body(_value(fields.body), True if _value(fields.is_base64) else False)
         if _edition(config) and _has_tls(source, event, scope):
             return None
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         return None
-    exchange = exchange_type(scope, body, raise_exceptions)
+    if mangum_has_init_of(exchange_type, Exchange):
+        exchange = <Exchange> mangum_new(exchange_type, ())
+        exchange._begin(scope, body, raise_exceptions)
+    else:
+        exchange = exchange_type(scope, body, raise_exceptions)
     exchange.source = source
     return exchange
 
@@ -395,20 +519,25 @@ cdef bint _has_tls(object source, dict event, dict scope) except -1:
 def write_result(event, exchange, config):
     cdef Exchange sent
     cdef bint is_classic = not _edition(config)
-    cdef object result, source
-    cdef Kind kind = REST
+    cdef object result, source, too_large
+    cdef Kind kind
     if not isinstance(exchange, Exchange) or type(config) is not dict or type(event) is not dict:
         return pure().write_result(event, exchange, config)
     sent = <Exchange> exchange
     source = sent.source
-    if source == "HTTPGateway":
+    if source == _HTTP:
         kind = HTTP
-    elif source == "ALB":
+    elif source == _REST:
+        kind = REST
+    elif source == _ALB:
+        kind = LOAD_BALANCER
         if not is_classic or (<dict> event).get("multiValueHeaders") is None:
             return None
-        kind = LOAD_BALANCER
-    limits = <tuple> _LIMITS[source]
-    too_large = _may_exceed(sent.headers, sent.body, limits[0], limits[1])
+    else:
+        return pure().write_result(event, exchange, config)
+    too_large = _may_exceed(
+        sent.headers, sent.body, _MAX_RESULT_BYTES[<int> kind], _MAX_HEADER_BYTES[<int> kind]
+    )
     if too_large is None:
         return pure().write_result(event, exchange, config)
     if too_large:
@@ -439,6 +568,9 @@ cdef class Exchange:
     cdef public bint is_disconnected
 
     def __init__(self, scope, body, raise_exceptions=False):
+        self._begin(scope, body, raise_exceptions)
+
+    cdef void _begin(self, object scope, object body, object raise_exceptions):
         self.scope = scope
         self.request_body = body
         self.raise_exceptions = raise_exceptions
@@ -491,53 +623,73 @@ cdef class Exchange:
 # Which event is it?
 
 
-cpdef object recognise(event):
-    cdef dict fields, request_context
+cdef str _REST = "APIGateway"
+cdef str _HTTP = "HTTPGateway"
+cdef str _ALB = "ALB"
+
+
+def recognise(event):
+    cdef Fields fields
     if type(event) is not dict:
         return pure().recognise(event)
-    fields = event
-    if "Records" in fields or "type" in fields:
+    mangum_walk(event, &fields)
+    return pure().recognise(event) if fields.is_odd else _recognise(event, &fields)
+
+
+cdef object _recognise(dict event, Fields* fields):
+    cdef dict request_context
+    if fields.records != NULL or fields.type != NULL or fields.request_context == NULL:
         return None
-    found = fields.get("requestContext")
-    if type(found) is not dict:
+    if type(<object> fields.request_context) is not dict:
         return pure().recognise(event)
-    request_context = found
+    request_context = <object> fields.request_context
     if "elb" in request_context:
-        return "ALB" if request_context["elb"] is not None else None
+        return _ALB if request_context["elb"] is not None else None
     if (
         "connectionId" in request_context
         or "serviceArn" in request_context
         or "serviceNetworkArn" in request_context
-        or "raw_path" in fields
+        or fields.raw_path_v1 != NULL
     ):
         return None
-    version = fields.get("version")
+    version = _value(fields.version)
     if version == "2.0":
-        return "HTTPGateway" if isinstance(request_context.get("http"), dict) else None
-    if fields.get("httpMethod"):
-        return "HTTPGateway" if version == "1.0" else "APIGateway"
+        return _HTTP if isinstance(request_context.get("http"), dict) else None
+    if _value(fields.method):
+        return _HTTP if version == "1.0" else _REST
     return None
+
+
+cdef inline object _value(PyObject* value):
+    return None if value == NULL else <object> value
 
 
 # Request side: the scope of a source
 
 
-cpdef object rest_scope(event, context, config):
+def rest_scope(event, context, config):
+    cdef Fields fields
+    if type(event) is not dict:
+        return pure().rest_scope(event, context, config)
+    mangum_walk(event, &fields)
+    return _rest_scope(event, context, config, &fields)
+
+
+cdef object _rest_scope(dict event, object context, object config, Fields* fields):
     cdef Noted noted
     cdef bint modern
-    cdef dict fields, request_context
-    if type(event) is not dict or not _is_plain(config):
+    cdef dict request_context
+    if fields.is_odd or not _is_plain(config):
         return pure().rest_scope(event, context, config)
-    fields = event
     modern = _edition(config)
-    found = fields.get("requestContext")
-    path = fields.get("path") or "/"
-    method = fields.get("httpMethod")
+    found = _value(fields.request_context)
+    path = _value(fields.path) or "/"
+    method = _value(fields.method)
     if (
         type(found) is not dict
         or not _is_path(path)
         or type(method) is not str
-        or (modern and fields.get("version") == "1.0")
+        or (modern and _value(fields.version) == "1.0")
     ):
         return pure().rest_scope(event, context, config)
     request_context = found
@@ -557,12 +709,12 @@ cpdef object rest_scope(event, context, config):
             if client_path != stage and not (<str> client_path).startswith(stage + "/"):
                 stage = ""
     headers = _multi_value_pairs(
-        fields.get("headers"), fields.get("multiValueHeaders"), modern, &noted
+        _value(fields.headers), _value(fields.multi_value_headers), modern, &noted
     )
     if headers is None:
         return pure().rest_scope(event, context, config)
     query_string = _query_string(
-        fields.get("multiValueQueryStringParameters") or fields.get("queryStringParameters"),
+        _value(fields.multi_value_parameters) or _value(fields.parameters),
         DECODED,
     )
     if query_string is None:
@@ -573,16 +725,23 @@ cpdef object rest_scope(event, context, config):
     )
 
 
-cpdef object http_scope(event, context, config):
+def http_scope(event, context, config):
+    cdef Fields fields
+    if type(event) is not dict:
+        return pure().http_scope(event, context, config)
+    mangum_walk(event, &fields)
+    return _http_scope(event, context, config, &fields)
+
+
+cdef object _http_scope(dict event, object context, object config, Fields* fields):
     cdef Noted noted
     cdef bint modern
-    cdef dict fields, request_context, http
-    if type(event) is not dict or not _is_plain(config):
+    cdef dict request_context, http
+    if fields.is_odd or not _is_plain(config):
         return pure().http_scope(event, context, config)
-    fields = event
     modern = _edition(config)
-    found = fields.get("requestContext")
-    path = fields.get("rawPath")
+    found = _value(fields.request_context)
+    path = _value(fields.raw_path)
     if type(found) is not dict or not _is_path(path):
         return pure().http_scope(event, context, config)
     request_context = found
@@ -593,7 +752,7 @@ cpdef object http_scope(event, context, config):
     method = http.get("method")
     client_ip = http.get("sourceIp")
     domain = request_context.get("domainName") or ""
-    query = fields.get("rawQueryString") or ""
+    query = _value(fields.query) or ""
     if (
         type(method) is not str
         or (client_ip is not None and type(client_ip) is not str)
@@ -612,7 +771,7 @@ cpdef object http_scope(event, context, config):
         stage = request_context.get("stage") or "$default"
         if type(stage) is not str or (<str> path).startswith(stage, 1):
             return pure().http_scope(event, context, config)
-    headers = _pairs(fields.get("headers"), fields.get("cookies"), &noted)
+    headers = _pairs(_value(fields.headers), _value(fields.cookies), &noted)
     if headers is None:
         return pure().http_scope(event, context, config)
     return _scope(
@@ -621,27 +780,33 @@ cpdef object http_scope(event, context, config):
     )
 
 
-cpdef object alb_scope(event, context, config):
+def alb_scope(event, context, config):
+    cdef Fields fields
+    if type(event) is not dict:
+        return pure().alb_scope(event, context, config)
+    mangum_walk(event, &fields)
+    return _alb_scope(event, context, config, &fields)
+
+
+cdef object _alb_scope(dict event, object context, object config, Fields* fields):
     cdef Noted noted
     cdef bint modern
-    cdef dict fields
-    if type(event) is not dict or not _is_plain(config):
+    if fields.is_odd or not _is_plain(config):
         return pure().alb_scope(event, context, config)
-    fields = event
     modern = _edition(config)
-    path = fields.get("path") or "/"
-    method = fields.get("httpMethod")
+    path = _value(fields.path) or "/"
+    method = _value(fields.method)
     if not _is_path(path) or type(method) is not str:
         return pure().alb_scope(event, context, config)
-    multi_value_headers = fields.get("multiValueHeaders")
+    multi_value_headers = _value(fields.multi_value_headers)
     if multi_value_headers is None:
-        headers = _pairs(fields.get("headers"), None, &noted)
+        headers = _pairs(_value(fields.headers), None, &noted)
     else:
         headers = _multi_value_pairs(None, multi_value_headers, True, &noted)
     if headers is None:
         return pure().alb_scope(event, context, config)
     query_string = _query_string(
-        fields.get("multiValueQueryStringParameters") or fields.get("queryStringParameters"),
+        _value(fields.multi_value_parameters) or _value(fields.parameters),
         AS_SENT if modern else ENCODED,
     )
     if query_string is None:
@@ -926,7 +1091,8 @@ cdef list _multi_value_pairs(
     """The pairs of `encode_multi_value_headers`; `None` if they take a closer look, as where the
     two maps do not name the same headers in the same order. Fills `texts`, if given."""
     cdef Names names
-    cdef list pairs = []
+    cdef Py_ssize_t count = 0, room
+    cdef list pairs
     cdef object others = None
     if multi_value_headers is not None and type(multi_value_headers) is not dict:
         return None
@@ -940,6 +1106,8 @@ cdef list _multi_value_pairs(
         if len(<dict> headers) != len(<dict> multi_value_headers):
             return None
         others = iter(<dict> headers)
+    room = len(<dict> multi_value_headers)
+    pairs = PyList_New(room)
     try:
         for name, values in (<dict> multi_value_headers).items():
             if others is not None and next(others) != name:
@@ -947,21 +1115,29 @@ cdef list _multi_value_pairs(
             key = _name(name, &names)
             if key is None or not _is_texts(values):
                 return None
-            value = (<list> values)[0]
             if len(<list> values) == 1:
+                value = (<list> values)[0]
                 _note(noted, key, value)
-                _add(pairs, texts, key, value)
             elif key in _NOTED:
                 return None
-            elif _is_cookie(key):
-                _add(pairs, texts, key, PyUnicode_Join("; ", values))
-            elif split:
-                for value in <list> values:
-                    pairs.append([key, mangum_encode(value)])
-                if texts is not None:
-                    texts[(<bytes> key).decode("ascii")] = PyUnicode_Join(", ", values)
             else:
-                _add(pairs, texts, key, PyUnicode_Join(", ", values))
+                value = PyUnicode_Join("; " if _is_cookie(key) else ", ", values)
+                if split and not _is_cookie(key):
+                    if count < room:  # more than there is room for
+                        PyList_SetSlice(pairs, count, room, NULL)
+                        room = count
+                    for item in <list> values:
+                        pairs.append([key, mangum_encode(item)])
+                    if texts is not None:
+                        texts[(<bytes> key).decode("ascii")] = value
+                    continue
+            if count < room:
+                mangum_put_pair(pairs, count, key, value)
+                count += 1
+            else:
+                pairs.append([key, mangum_encode(value)])
+            if texts is not None:
+                texts[(<bytes> key).decode("ascii")] = value
     except UnicodeEncodeError:
         return None
     return pairs
@@ -979,7 +1155,7 @@ cdef tuple _NOTED = (b"host", b"x-forwarded-for", b"x-forwarded-port", b"x-forwa
 
 cdef bint _is_texts(object values):
     """Whether it is a list of nothing but texts, and not empty."""
-    if type(values) is not list or not values:
+    if type(values) is not list or len(<list> values) == 0:
         return False
     for value in <list> values:
         if type(value) is not str:
@@ -1246,26 +1422,32 @@ cdef inline bint _is_forbidden(bytes part):
 
 def may_exceed(response, max_result_bytes, max_header_bytes):
     cdef object exceeds = None
-    if type(response) is dict:
+    if (
+        type(response) is dict
+        and _is_size(max_result_bytes)
+        and (max_header_bytes is None or _is_size(max_header_bytes))
+    ):
         exceeds = _may_exceed(
             (<dict> response).get("headers"),
             (<dict> response).get("body"),
             max_result_bytes,
-            max_header_bytes,
+            -1 if max_header_bytes is None else max_header_bytes,
         )
     if exceeds is None:
         return pure().may_exceed(response, max_result_bytes, max_header_bytes)
     return exceeds
 
 
+cdef bint _is_size(object value):
+    return type(value) is int and 0 <= value <= PY_SSIZE_T_MAX
+
+
 cdef object _may_exceed(
-    object headers, object body, object max_result_bytes, object max_header_bytes
+    object headers, object body, Py_ssize_t max_result_bytes, Py_ssize_t max_header_bytes
 ):
-    """`None` if it takes a closer look."""
+    """`None` if it takes a closer look; -1 for no limit of the headers."""
     cdef Py_ssize_t sent = 0, frame
     if type(headers) is not list or type(body) is not bytes:
-        return None
-    if type(max_result_bytes) is not int or max_result_bytes > PY_SSIZE_T_MAX:
         return None
     for header in <list> headers:
         if type(header) is list and len(<list> header) == 2:
@@ -1279,7 +1461,7 @@ cdef object _may_exceed(
         if type(name) is not bytes or type(value) is not bytes:
             return None
         sent += PyBytes_GET_SIZE(name) + PyBytes_GET_SIZE(value)
-    if max_header_bytes is not None and sent > max_header_bytes:
+    if 0 <= max_header_bytes < sent:
         return True
     frame = _MAX_NAMES * sent + _HEADER_BYTES * len(<list> headers) + _ENVELOPE_BYTES
     return _may_be_longer(body, max_result_bytes - _MAX_EXPANSION * frame)
@@ -1390,19 +1572,15 @@ cdef object _result(
                 if cookies is None:
                     cookies = []
                 cookies.append(value)
-            elif name in single:
+            elif not mangum_add_key(single, name, value):
                 single[name] = <str> single[name] + "," + <str> value
-            else:
-                single[name] = value
         elif kind == REST:
             if multiple is not None and name in multiple:
                 (<list> multiple[name]).append(value)
-            elif name in single:
+            elif not mangum_add_key(single, name, value):
                 if multiple is None:
                     multiple = {}
                 multiple[name] = [single.pop(name), value]
-            else:
-                single[name] = value
         else:
             found = single.get(name)
             if found is None:
@@ -1422,22 +1600,39 @@ cdef object _result(
         body, content_type, "" if content_encoding is None else content_encoding, text_mime_types
     )
     if kind == REST:
-        return {
-            "statusCode": status,
-            "headers": single,
-            "multiValueHeaders": {} if multiple is None else multiple,
-            "body": text,
-            "isBase64Encoded": is_base64,
-        }
-    result = {"statusCode": status, "body": text, "isBase64Encoded": is_base64}
-    if kind == LOAD_BALANCER:
-        result["multiValueHeaders"] = single
-        return result
-    if single:
+        result = PyDict_Copy(_REST_RESULT)
         result["headers"] = single
-    if cookies is not None:
-        result["cookies"] = cookies
+        result["multiValueHeaders"] = {} if multiple is None else multiple
+    elif kind == LOAD_BALANCER:
+        result = PyDict_Copy(_ALB_RESULT)
+        result["multiValueHeaders"] = single
+    else:
+        result = PyDict_Copy(_HTTP_RESULT)
+        if single:
+            result["headers"] = single
+        if cookies is not None:
+            result["cookies"] = cookies
+    result["statusCode"] = status
+    result["body"] = text
+    if is_base64:
+        result["isBase64Encoded"] = True
     return result
+
+
+cdef dict _REST_RESULT = {
+    "statusCode": None,
+    "headers": None,
+    "multiValueHeaders": None,
+    "body": None,
+    "isBase64Encoded": False,
+}
+cdef dict _ALB_RESULT = {
+    "statusCode": None,
+    "body": None,
+    "isBase64Encoded": False,
+    "multiValueHeaders": None,
+}
+cdef dict _HTTP_RESULT = {"statusCode": None, "body": None, "isBase64Encoded": False}
 
 
 def decode_response(response, exclude, text_mime_types, default_content_type=""):
@@ -1659,11 +1854,7 @@ cdef extern from *:
         Py_XDECREF(used.finalizer);
     }
 
-    /* `task_type.__new__(task_type)` and `task.__init__(*arguments, **named)`. */
-    static PyObject *mangum_new(PyObject *task_type, PyObject *arguments) {
-        return ((PyTypeObject *)task_type)->tp_new((PyTypeObject *)task_type, arguments, NULL);
-    }
-
+    /* `task.__init__(*arguments, **named)`. */
     static int mangum_init(PyObject *task, PyObject *arguments, PyObject *named) {
         return Py_TYPE(task)->tp_init(task, arguments, named);
     }
@@ -1673,8 +1864,8 @@ cdef extern from *:
     Hooks mangum_set_hooks(Hooks)
     Hooks mangum_own_hooks(object)
     void mangum_restore_hooks(Hooks)
-    object mangum_new(object, tuple)
     int mangum_init(object, tuple, dict) except -1
+    unsigned long PyThread_get_thread_ident()
 
 
 cpdef object drive(parts, coroutine):
@@ -1690,7 +1881,8 @@ cpdef object drive(parts, coroutine):
         get_running_loop, set_running_loop, ident, is_done, result_of,
     ) = <tuple> parts
     if (
-        current.get("_loop") is not loop
+        PyThread_get_thread_ident() != <unsigned long> ident
+        or current.get("_loop") is not loop
         or getattr(policies["_event_loop_policy"], "_local", None) is not local
         or fields["_thread_id"] is not None
         or fields["_closed"]

@@ -9,6 +9,7 @@ well-formed input stands above each careful one.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 
 from mangum._speedups.constants import (
     AWAITED,
@@ -560,7 +561,7 @@ def drive(parts: tuple[Any, ...], coroutine: Any) -> Any:
     """Make a task of the coroutine and run it up to its first suspension.
 
     Returns `True` if it has ended with `None` and left nothing to do, else the task. `None`, and
-    nothing has happened, if the loop needs a closer look: it is not the thread's current one any
+    nothing has happened, if the loop needs a closer look: it is not this thread's current one any
     more, closed, running, in debug mode, or has a task factory; `()` for `parts` says so too.
 
     asyncio starts a task eagerly only while its loop runs, which is what the private attribute
@@ -586,7 +587,8 @@ def drive(parts: tuple[Any, ...], coroutine: Any) -> Any:
         _,
     ) = parts
     if (
-        current.get("_loop") is not loop
+        get_ident() != ident
+        or current.get("_loop") is not loop
         or getattr(policies["_event_loop_policy"], "_local", None) is not local
         or loop._thread_id is not None
         or loop._closed

@@ -21,6 +21,7 @@ __all__ = ["HTTPCycle", "HTTPCycleState"]
 logger = logging.getLogger("mangum.http")
 
 _COMPLETE = 2  # the stage
+INFO = logging.INFO
 _levels: dict[int, bool] = getattr(logger, "_cache", {})  # which are on, as asking takes a while
 
 
@@ -105,7 +106,7 @@ class HTTPCycle(Exchange):
         if taken != TAKEN:
             if taken == AWAITED:
                 self._wake()
-            if _levels.get(logging.INFO) is not False and logger.isEnabledFor(logging.INFO):
+            if _levels.get(INFO) is not False and logger.isEnabledFor(INFO):
                 self._log()
 
     def _take(self, message: Message) -> int:

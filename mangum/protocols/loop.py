@@ -224,7 +224,7 @@ def run(coroutine: Coroutine[Any, Any, Any], factory: LoopFactory | None = None)
     kept: _Kept | None = None
     task: Any = None
     if factory is None:
-        kept = _main if get_ident() == _main_ident else _loops.kept
+        kept = _main  # `drive` tells another thread
         if kept is not None and (ANYIO_BACKEND not in _modules or kept.stop_workers is not None):
             task = drive(kept.parts, coroutine)
             if task is True:
