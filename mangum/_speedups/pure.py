@@ -77,10 +77,10 @@ def write_result(
     """The result for an event that `read_request` has read; `None` if it takes the handler to write
     it, as where it may be over a limit."""
     source: str = exchange.source
+    if _may_exceed(exchange.headers, exchange.body, *LIMITS[source]):
+        return None
     exclude, types = config["exclude_headers"], config["text_mime_types"]
     response = {"status": exchange.status, "headers": exchange.headers, "body": exchange.body}
-    if may_exceed(response, *LIMITS[source]):
-        return None
     if source == "HTTPGateway":
         return http_result(
             response, exclude, types, "" if is_modern(config) else "application/json"
@@ -226,8 +226,8 @@ def rest_scope(event: dict[str, Any], context: Any, config: Config) -> dict[str,
         stage, path = _split_http_stage(path, request_context)
     elif modern:
         stage = _rest_stage(path, request_context)
-    headers, texts = encode_multi_value_headers(
-        event.get("headers"), event.get("multiValueHeaders"), modern
+    headers, texts = _read_multi_value_headers(
+        event.get("headers"), event.get("multiValueHeaders"), modern, config
     )
     return build_scope(
         event,
@@ -263,7 +263,7 @@ def http_scope(event: dict[str, Any], context: Any, config: Config) -> dict[str,
         path = path if path.isascii() else path.encode("utf-8", "replace").decode()
         if is_modern(config):
             stage, path = _split_http_stage(path, request_context)
-    headers, texts = encode_headers(event.get("headers"), event.get("cookies"))
+    headers, texts = _read_headers(event.get("headers"), event.get("cookies"), config)
     return build_scope(
         event,
         context,
@@ -284,9 +284,9 @@ def alb_scope(event: dict[str, Any], context: Any, config: Config) -> dict[str, 
     """The scope of a load balancer's event, in either mode of its headers."""
     multi_value_headers = event.get("multiValueHeaders")
     if multi_value_headers is None:
-        headers, texts = encode_headers(event.get("headers"), None)
+        headers, texts = _read_headers(event.get("headers"), None, config)
     else:
-        headers, texts = encode_multi_value_headers(None, multi_value_headers, True)
+        headers, texts = _read_multi_value_headers(None, multi_value_headers, True, config)
     path = event.get("path") or "/"
     client = last(texts.get("x-forwarded-for"))
     return build_scope(
@@ -304,6 +304,22 @@ def alb_scope(event: dict[str, Any], context: Any, config: Config) -> dict[str, 
         ),
         split_host(client)[0] if client else None,  # the port, if it is sent, is left out
     )
+
+
+def _read_headers(headers: Any, cookies: Any, config: Config) -> tuple[Pairs, Texts]:
+    quick = None if config.get("forwarded_host") else quick_headers(headers, cookies)
+    return encode_headers(headers, cookies) if quick is None else quick
+
+
+def _read_multi_value_headers(
+    headers: Any, multi_value_headers: Any, split: bool, config: Config
+) -> tuple[Pairs, Texts]:
+    quick = None
+    if not config.get("forwarded_host"):
+        quick = quick_multi_value_headers(headers, multi_value_headers, split)
+    if quick is None:
+        return encode_multi_value_headers(headers, multi_value_headers, split)
+    return quick
 
 
 SCOPES = {"APIGateway": rest_scope, "HTTPGateway": http_scope, "ALB": alb_scope}
@@ -458,8 +474,14 @@ def rest_result(
     response: Mapping[str, Any], exclude: Iterable[str], text_mime_types: Iterable[str]
 ) -> dict[str, Any]:
     """What a REST API takes: `headers` for the names that occur once, and `multiValueHeaders`."""
-    texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
-    headers, multi_value_headers = split_headers(texts)
+    quick = None if exclude else quick_texts(response["headers"])
+    headers: dict[str, str] = {} if quick is None else dict(zip(*quick))
+    multi_value_headers: dict[str, list[str]] = {}
+    if quick is not None and len(headers) == len(quick[0]):
+        body, is_base64 = _encode_body(response, headers, text_mime_types)
+    else:
+        texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
+        headers, multi_value_headers = split_headers(texts)
     return {
         "statusCode": response["status"],
         "headers": headers,
@@ -477,10 +499,16 @@ def http_result(
 ) -> dict[str, Any]:
     """What an HTTP API and a function URL take: joined `headers`, and `cookies`, where there are
     any."""
-    texts, body, is_base64 = decode_response(
-        response, exclude, text_mime_types, default_content_type
-    )
-    headers, cookies = fold_headers(texts)
+    quick = None if exclude else quick_texts(response["headers"])
+    headers: dict[str, str] = {} if quick is None else dict(zip(*quick))
+    if quick is not None and len(headers) == len(quick[0]) and headers.get("content-type"):
+        body, is_base64 = _encode_body(response, headers, text_mime_types)
+        cookies = [headers.pop("set-cookie")] if "set-cookie" in headers else []
+    else:
+        texts, body, is_base64 = decode_response(
+            response, exclude, text_mime_types, default_content_type
+        )
+        headers, cookies = fold_headers(texts)
     result: dict[str, Any] = {
         "statusCode": response["status"],
         "body": body,
@@ -497,13 +525,29 @@ def alb_result(
     response: Mapping[str, Any], exclude: Iterable[str], text_mime_types: Iterable[str]
 ) -> dict[str, Any]:
     """What a load balancer takes in the mode of multi-value headers."""
-    texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
+    quick = None if exclude else quick_texts(response["headers"])
+    headers: dict[str, str] = {} if quick is None else dict(zip(*quick))
+    if quick is not None and len(headers) == len(quick[0]):
+        body, is_base64 = _encode_body(response, headers, text_mime_types)
+        groups = {name: [value] for name, value in headers.items()}
+    else:
+        texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
+        groups = group_headers(texts)
     return {
         "statusCode": response["status"],
         "body": body,
         "isBase64Encoded": is_base64,
-        "multiValueHeaders": group_headers(texts),
+        "multiValueHeaders": groups,
     }
+
+
+def _encode_body(
+    response: Mapping[str, Any], headers: dict[str, str], text_mime_types: Iterable[str]
+) -> tuple[str, bool]:
+    content_type, content_encoding = headers.get("content-type"), headers.get("content-encoding")
+    return encode_body(
+        response["body"], content_type or "", content_encoding or "", text_mime_types
+    )
 
 
 def decode_response(
@@ -532,12 +576,21 @@ def may_exceed(
 ) -> bool:
     """Whether a result may be over a limit, so that it has to be measured: a bound that is quick to
     find, and that most answers are far below."""
-    headers = response["headers"]
-    sent = sum([len(name) + len(value) for name, value in headers])
+    return _may_exceed(
+        response["headers"], response["body"], max_result_bytes, max_header_bytes
+    )
+
+
+def _may_exceed(
+    headers: Any, body: bytes, max_result_bytes: int, max_header_bytes: int | None
+) -> bool:
+    sent = 0
+    for name, value in headers:
+        sent += len(name) + len(value)
     if max_header_bytes is not None and sent > max_header_bytes:
         return True
     frame = MAX_NAMES * sent + HEADER_BYTES * len(headers) + ENVELOPE_BYTES
-    return _may_be_longer(response["body"], max_result_bytes - MAX_EXPANSION * frame)
+    return _may_be_longer(body, max_result_bytes - MAX_EXPANSION * frame)
 
 
 def _may_be_longer(body: bytes, room: int) -> bool:

@@ -39,7 +39,7 @@ def encode_path(path: str) -> bytes:
     data = _utf8(path)
     if not data.rstrip(PATH_SAFE):
         return data
-    return "".join([_PATH_TABLE[byte] for byte in data]).encode()
+    return data.decode("latin-1").translate(_PATH_TABLE).encode()
 
 
 def encode_query_string(params: Mapping[str, Any] | None) -> bytes:
@@ -62,20 +62,25 @@ def _join_query(params: Mapping[str, Any] | None, quote: Callable[[str], str]) -
         return b""
     parts = []
     for key, value in params.items():
-        name = quote(key)
-        parts += [f"{name}={quote(text)}" for text in _texts(value)]
+        name = quote(key) + "="
+        if type(value) is str:
+            parts.append(name + quote(value))
+        else:
+            parts += [name + quote(text) for text in _texts(value)]
     return _utf8("&".join(parts))
 
 
 def _quote_plus(text: str) -> str:
-    data = _utf8(text)
-    if not data.rstrip(UNRESERVED):
-        return text
-    return "".join([_QUERY_TABLE[byte] for byte in data])
+    if text.isascii():
+        return text if text.isalnum() else text.translate(_QUERY_TABLE)
+    return _utf8(text).decode("latin-1").translate(_QUERY_TABLE)
 
 
 def _requote_plus(text: str) -> str:
-    return "".join([_QUERY_TABLE[byte] for byte in _unquote_to_bytes(text.replace("+", " "))])
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return _quote_plus(text)
+    return _unquote_to_bytes(text).decode("latin-1").translate(_QUERY_TABLE)
 
 
 def _unquote_to_bytes(text: str) -> bytes:
@@ -91,6 +96,96 @@ def _unquote_to_bytes(text: str) -> bytes:
 
 
 # Request side: headers
+
+_MAX_KNOWN = 256
+_MAX_NAME = 64
+_NOTED = ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
+"""The headers that decide other parts of a scope."""
+
+_known: dict[tuple[str, ...], tuple[list[bytes], list[tuple[str, str]]]] = {}
+
+
+def _learn(names: tuple[Any, ...]) -> tuple[list[bytes], list[tuple[str, str]]]:
+    """The keys of headers, and the noted ones among them by their lower-case and their own names.
+
+    Clients are few kinds of programs, and each sends the same names with every request. Raises
+    `TypeError` for names that can't be keys as they are.
+    """
+    lower = {}
+    for name in names:
+        if type(name) is not str or len(name) > _MAX_NAME or not name.isascii():
+            raise TypeError
+        lower[name.lower()] = name
+    if len(lower) != len(names):  # one in two spellings
+        raise TypeError
+    if len(_known) >= _MAX_KNOWN:
+        _known.clear()
+    keys = [name.encode() for name in lower]
+    found = keys, [(name, lower[name]) for name in _NOTED if name in lower]
+    if len(names) <= _MAX_NAME:
+        _known[names] = found
+    return found
+
+
+def quick_headers(headers: Any, cookies: Any) -> tuple[Pairs, Texts] | None:
+    """As `encode_headers`, but the texts are those of the headers that decide other parts of a
+    scope; `None` if it takes a closer look."""
+    if type(headers) is not dict:
+        return None
+    try:
+        names = (*headers,)
+        keys, noted = _known.get(names) or _learn(names)
+        pairs = [[key, value.encode()] for key, value in zip(keys, headers.values())]
+        if cookies:
+            if type(cookies) is not list or b"cookie" in keys:
+                return None
+            pairs.append([b"cookie", "; ".join(cookies).encode()])
+    except _UNUSUAL:
+        return None
+    return pairs, {text: headers[name] for text, name in noted}
+
+
+def quick_multi_value_headers(
+    headers: Any, multi_value_headers: Any, split: bool
+) -> tuple[Pairs, Texts] | None:
+    """As `encode_multi_value_headers`, but with the texts of `quick_headers`; `None` if it takes a
+    closer look."""
+    if type(multi_value_headers) is not dict or {*map(type, multi_value_headers.values())} != {list}:
+        return None
+    try:
+        names = (*multi_value_headers,)
+        if headers and (type(headers) is not dict or (*headers,) != names):
+            return None
+        keys, noted = _known.get(names) or _learn(names)
+        texts = {}
+        for text, name in noted:
+            [texts[text]] = multi_value_headers[name]
+        try:
+            pairs = [
+                [key, value.encode()] for key, [value] in zip(keys, multi_value_headers.values())
+            ]
+        except ValueError:
+            pairs = _join_or_split(keys, multi_value_headers, split)
+    except _UNUSUAL:
+        return None
+    return pairs, texts
+
+
+def _join_or_split(
+    keys: list[bytes], multi_value_headers: dict[str, list[str]], split: bool
+) -> Pairs:
+    pairs = []
+    for key, values in zip(keys, multi_value_headers.values()):
+        if not values:
+            raise TypeError
+        if split and key != b"cookie":
+            pairs += [[key, value.encode()] for value in values]
+        else:
+            pairs.append([key, ("; " if key == b"cookie" else ", ").join(values).encode()])
+    return pairs
+
+
+_UNUSUAL = (AttributeError, TypeError, ValueError)  # the last is UnicodeEncodeError's base
 
 
 def encode_headers(
@@ -290,6 +385,9 @@ def clean_prefix(prefix: str | None) -> str:
 
 def server_of(texts: Texts, default_port: int) -> tuple[str, int]:
     """Name and port, from `host`, then `x-forwarded-port`; what is no port counts as none."""
+    host, forwarded_port = texts.get("host"), texts.get("x-forwarded-port")
+    if host and ":" not in host and (forwarded_port is None or forwarded_port == "443"):
+        return host, default_port if forwarded_port is None else 443
     name, port = split_host(texts.get("host") or "mangum")
     if port is None and "x-forwarded-port" in texts:
         port = split_host(f"host:{first(texts['x-forwarded-port'])}")[1]
@@ -303,6 +401,10 @@ def copy_headers(headers: Iterable[Iterable[Any]] | None) -> Any:
     """What an application sent as headers, so that what it does to its own lists afterwards changes
     nothing; tuples of bytes stay as they are. Raises `TypeError` if they are no pairs of bytes,
     `ValueError` for a line break or a zero byte."""
+    if type(headers) is list:
+        quick = _copy_bytes(headers)
+        if quick is not None:
+            return quick
     try:
         copy = [
             header if type(header) is tuple and _is_pair(header) else [_bytes(it) for it in header]
@@ -311,9 +413,32 @@ def copy_headers(headers: Iterable[Iterable[Any]] | None) -> Any:
         joined = b"".join([name + value for name, value in copy])
     except (TypeError, ValueError):
         raise TypeError("headers are pairs of bytes") from None
-    if b"\n" in joined or b"\r" in joined or b"\0" in joined:
+    if 10 in joined or 13 in joined or 0 in joined:
         raise ValueError("a line break or a zero byte in a header")
     return copy
+
+
+def _copy_bytes(headers: list[Any]) -> list[Any] | None:
+    """The copy of a list of nothing but allowed pairs of bytes, all tuples or all lists; `None` if
+    it takes a closer look."""
+    kinds = {*map(type, headers)}
+    if kinds == _TUPLES:
+        copy = headers[:]
+    elif kinds == _LISTS:
+        copy = [header[:] for header in headers]
+    else:
+        return None
+    try:
+        parts = [part for name, value in copy for part in (name, value)]
+    except ValueError:
+        return None
+    if {*map(type, parts)} != _BYTES:
+        return None
+    joined = b"".join(parts)
+    return None if 10 in joined or 13 in joined or 0 in joined else copy
+
+
+_TUPLES, _LISTS, _BYTES = {tuple}, {list}, {bytes}
 
 
 def _is_pair(header: tuple[Any, ...]) -> bool:
@@ -322,6 +447,31 @@ def _is_pair(header: tuple[Any, ...]) -> bool:
 
 def _bytes(value: Any) -> bytes:
     return value if type(value) is bytes else bytes(memoryview(value))
+
+
+_LOWER: dict[bytes, str] = {}
+
+
+def quick_texts(headers: Any) -> tuple[list[str], list[str]] | None:
+    """Lower-case names, and values, of a response's headers; `None` if it takes a closer look."""
+    try:
+        try:
+            names = [_LOWER[name] for name, _ in headers]
+        except KeyError:
+            _learn_lower(headers)
+            names = [_LOWER[name] for name, _ in headers]
+        values = b"\n".join([value for _, value in headers]).decode("latin-1").split("\n")
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (names, values) if len(names) == len(values) else None
+
+
+def _learn_lower(headers: Iterable[tuple[Any, Any]]) -> None:
+    if len(_LOWER) >= _MAX_KNOWN:
+        _LOWER.clear()
+    for name, _ in headers:
+        if type(name) is bytes and len(name) <= _MAX_NAME:
+            _LOWER[name] = name.decode("latin-1").lower()
 
 
 def decode_headers(
@@ -365,11 +515,16 @@ def split_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dic
 def fold_headers(texts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
     """One value for each name, repeated ones joined with a comma; `set-cookie`, which can't be
     joined, apart."""
-    groups = group_headers(texts)
-    cookies = groups.pop("set-cookie", [])
-    return {
-        name: values[0] if len(values) == 1 else ",".join(values) for name, values in groups.items()
-    }, cookies
+    folded: dict[str, str] = {}
+    cookies = []
+    for name, value in texts:
+        if name == "set-cookie":
+            cookies.append(value)
+        elif name in folded:
+            folded[name] += f",{value}"
+        else:
+            folded[name] = value
+    return folded, cookies
 
 
 def group_headers(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -394,9 +549,9 @@ def encode_body(
     """
     if not body:
         return "", False
-    if content_encoding.strip().lower() in ("", "identity") and _is_text(
-        content_type, text_mime_types
-    ):
+    if (
+        not content_encoding or content_encoding.strip().lower() in ("", "identity")
+    ) and _is_text(content_type, text_mime_types):
         try:
             return body.decode(), False
         except UnicodeDecodeError:
@@ -411,14 +566,28 @@ def encode_body(
     return b2a_base64(body, newline=False).decode("ascii"), True
 
 
+class _TextTypes:
+    """Text types as `str.startswith` and `str.endswith` take them, kept while they stay the
+    same."""
+
+    __slots__ = ("entries", "prefixes", "suffixes")
+
+    def __init__(self, entries: list[str]) -> None:
+        self.entries = entries
+        self.prefixes = tuple([it.lower() for it in entries if not it.startswith("+")])
+        self.suffixes = tuple([it.lower() for it in entries if it.startswith("+")])
+
+
+_text_types = _TextTypes([])
+
+
 def _is_text(content_type: str, text_mime_types: Iterable[str]) -> bool:
+    global _text_types
+    types = _text_types
+    if types.entries != text_mime_types:
+        types = _TextTypes([*text_mime_types])
+        _text_types = types
     content_type = content_type.strip().lower()
-    media_type = content_type.partition(";")[0].rstrip()
-    for entry in text_mime_types:
-        if (
-            media_type.endswith(entry.lower())
-            if entry.startswith("+")
-            else content_type.startswith(entry.lower())
-        ):
-            return True
-    return False
+    return content_type.startswith(types.prefixes) or content_type.partition(";")[
+        0
+    ].rstrip().endswith(types.suffixes)
