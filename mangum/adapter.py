@@ -31,6 +31,19 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_TEXT_MIME_TYPES", "Mangum"]
 
 
+def __getattr__(name: str) -> Any:
+    """What this module had in mangum 0.22, imported when it is asked for."""
+    if name == "logger":
+        from logging import getLogger
+
+        return getLogger("mangum")
+    if name in ("HTTPCycle", "LifespanCycle"):
+        from mangum import protocols
+
+        return getattr(protocols, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 class Mangum:
     """Runs an ASGI application on AWS Lambda: `handler = Mangum(app)`.
 
@@ -40,8 +53,9 @@ class Mangum:
     * **api_gateway_base_path**: the prefix under which the function is mapped, `"/api"`. The
       classic edition strips it from the path; the 2026 edition names it in `root_path`.
     * **custom_handlers**: handler classes that are asked before the built-in ones.
-    * **text_mime_types**: media types whose bodies are sent as text. A prefix, or a suffix if it
-      begins with a plus. It replaces the defaults in the classic edition and adds to them in 2026.
+    * **text_mime_types**: media types whose bodies are sent as text. A prefix, a suffix if it
+      begins with a plus, or a word without a slash that is looked for anywhere. It replaces the
+      defaults in the classic edition and adds to them in 2026.
     * **exclude_headers**: response headers to leave out.
     * **edition**: `"classic"` behaves as mangum 0.22 does, `"2026"` is what a new project should
       use.

@@ -147,13 +147,22 @@ cdef extern from *:
             && ((PyTypeObject *)type)->tp_new == base->tp_new;
     }
 
-    /* The values of an event, borrowed from it, or NULL. One walk costs less than a look for each. */
+    /* The values of an event, borrowed from it, or NULL. One walk costs less than a look for each.
+       They are of the types that JSON has, so nothing that looks at them runs code that could
+       change the event. */
     typedef struct {
         PyObject *records, *type, *raw_path_v1, *version, *method, *path, *raw_path, *query;
         PyObject *request_context, *headers, *multi_value_headers, *cookies, *body, *is_base64;
         PyObject *parameters, *multi_value_parameters;
-        int is_odd;  /* a key is no plain text */
+        int is_odd;  /* a key is no plain text, or a value of another type */
     } mangum_fields;
+
+    static inline int mangum_is_json(PyObject *value) {
+        PyTypeObject *type = Py_TYPE(value);
+        return type == &PyUnicode_Type || type == &PyDict_Type || value == Py_None
+            || type == &PyBool_Type || type == &PyList_Type || type == &PyLong_Type
+            || type == &PyFloat_Type || type == &PyBytes_Type;
+    }
 
     #define FIELD(key, member) \
         if (memcmp(name, key, sizeof key - 1) == 0) { fields->member = value; break; }
@@ -163,7 +172,7 @@ cdef extern from *:
         Py_ssize_t place = 0;
         memset(fields, 0, sizeof *fields);
         while (PyDict_Next(event, &place, &key, &value)) {
-            if (!PyUnicode_CheckExact(key)) {
+            if (!PyUnicode_CheckExact(key) || !mangum_is_json(value)) {
                 fields->is_odd = 1;
                 return;
             }
@@ -388,6 +397,7 @@ cdef extern from *:
         PyObject* parameters
         PyObject* multi_value_parameters
         bint is_odd
+    bint mangum_is_json(object)
     void mangum_walk(dict, Fields*)
     int mangum_add_key(dict, object, object) except -1
     object mangum_new(object, tuple)
@@ -693,7 +703,9 @@ cdef object _rest_scope(dict event, object context, object config, Fields* field
     ):
         return pure().rest_scope(event, context, config)
     request_context = found
-    identity = request_context.get("identity") or {}
+    identity = request_context.get("identity")
+    if identity is None:
+        identity = {}
     if type(identity) is not dict:
         return pure().rest_scope(event, context, config)
     client_ip = (<dict> identity).get("sourceIp")
@@ -701,11 +713,16 @@ cdef object _rest_scope(dict event, object context, object config, Fields* field
         return pure().rest_scope(event, context, config)
     stage = ""
     if modern:
-        client_path = request_context.get("path") or ""
+        client_path = request_context.get("path")
+        if client_path is None:
+            client_path = ""
+        if type(client_path) is not str:
+            return pure().rest_scope(event, context, config)
         if client_path != path:
-            stage = "/" + str(request_context.get("stage"))
-            if type(client_path) is not str or not _is_path(stage):
+            stage = request_context.get("stage")
+            if type(stage) is not str or not PyUnicode_IS_ASCII(stage):
                 return pure().rest_scope(event, context, config)
+            stage = "/" + <str> stage
             if client_path != stage and not (<str> client_path).startswith(stage + "/"):
                 stage = ""
     headers = _multi_value_pairs(
@@ -751,7 +768,9 @@ cdef object _http_scope(dict event, object context, object config, Fields* field
     http = found
     method = http.get("method")
     client_ip = http.get("sourceIp")
-    domain = request_context.get("domainName") or ""
+    domain = request_context.get("domainName")
+    if domain is None:
+        domain = ""
     query = _value(fields.query) or ""
     if (
         type(method) is not str
@@ -815,6 +834,7 @@ cdef object _alb_scope(dict event, object context, object config, Fields* fields
     if noted.forwarded_for != NULL:
         client_ip = <object> noted.forwarded_for
         if not _is_one_address(client_ip):
+            _held = _hold(&noted)
             client_ip = pure().last(client_ip)
             client_ip = pure().split_host(client_ip)[0] if client_ip else None
     return _scope(
@@ -908,6 +928,7 @@ cdef dict _scope(
     cdef str full_path = path
     cdef dict scope
     if noted.proto != NULL and not _equals(<object> noted.proto, b"https", 5):
+        _held = _hold(noted)
         scheme = pure().scheme_of(<object> noted.proto)
     if stage:
         full_path = stage + path
@@ -981,6 +1002,13 @@ cdef struct Noted:
     PyObject* proto
     PyObject* port
     PyObject* forwarded_for
+
+
+cdef list _hold(Noted* noted):
+    """References of one's own, for as long as other code may run."""
+    return [
+        _value(noted.host), _value(noted.proto), _value(noted.port), _value(noted.forwarded_for)
+    ]
 
 
 cdef struct Names:
@@ -1798,6 +1826,7 @@ cdef int _is_text(str content_type, list text_mime_types):
     for item in text_mime_types:
         if type(item) is not str or not PyUnicode_IS_ASCII(item):
             return -1
+    for item in text_mime_types:
         size = PyUnicode_GET_LENGTH(item)
         entry = PyUnicode_DATA(item)
         offset = 0
@@ -1805,6 +1834,8 @@ cdef int _is_text(str content_type, list text_mime_types):
             offset = media - size
             if offset < 0:
                 continue
+        elif memchr(entry, b"/", size) == NULL:
+            return -1
         elif size > length:
             continue
         for index in range(size):
@@ -1870,7 +1901,7 @@ cdef extern from *:
 
 cpdef object drive(parts, coroutine):
     cdef object task_type, loop, watched, postponed, local, get_running_loop, set_running_loop
-    cdef object ident, is_done, result_of
+    cdef object ident, is_done, is_cancelled, result_of
     cdef object hooks, task
     cdef dict fields, arguments, policies, current
     cdef Hooks former
@@ -1878,7 +1909,7 @@ cpdef object drive(parts, coroutine):
         return None
     (
         task_type, loop, fields, arguments, hooks, watched, postponed, policies, local, current,
-        get_running_loop, set_running_loop, ident, is_done, result_of,
+        get_running_loop, set_running_loop, ident, is_done, is_cancelled, result_of,
     ) = <tuple> parts
     if (
         PyThread_get_thread_ident() != <unsigned long> ident
@@ -1913,6 +1944,7 @@ cpdef object drive(parts, coroutine):
         or len(watched) > 1
         or postponed
         or not is_done(task)
+        or is_cancelled(task)  # the result of such a one says why only once
     ):
         return task
     try:

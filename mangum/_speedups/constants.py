@@ -40,9 +40,9 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.htm
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 """
 
-# What JSON makes of an answer at most: six bytes of one (`\u0001`), but two of one that is ASCII and
-# no control character, three of one in a longer character; a header's name twice, and the
-# marks around each header and around it all. Only what may be too large is measured exactly.
+# What JSON makes of an answer at most: six bytes of one (`\u0001`), but two of one that is ASCII
+# and no control character, three of one in a longer character; a header's name twice, and the marks
+# around each header and around it all. Only what may be too large is measured exactly.
 MAX_EXPANSION = 6
 MAX_ASCII_EXPANSION = 2
 MAX_TEXT_EXPANSION = 3

@@ -576,9 +576,7 @@ def may_exceed(
 ) -> bool:
     """Whether a result may be over a limit, so that it has to be measured: a bound that is quick to
     find, and that most answers are far below."""
-    return _may_exceed(
-        response["headers"], response["body"], max_result_bytes, max_header_bytes
-    )
+    return _may_exceed(response["headers"], response["body"], max_result_bytes, max_header_bytes)
 
 
 def _may_exceed(
@@ -636,8 +634,7 @@ def drive(parts: tuple[Any, ...], coroutine: Any) -> Any:
         get_running_loop,
         set_running_loop,
         ident,
-        _,
-        _,
+        *_,
     ) = parts
     if (
         get_ident() != ident
@@ -652,10 +649,10 @@ def drive(parts: tuple[Any, ...], coroutine: Any) -> Any:
         return None
     task = task_type.__new__(task_type)
     former = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(*hooks)
-    loop._thread_id = ident
-    set_running_loop(loop)
     try:
+        sys.set_asyncgen_hooks(*hooks)
+        loop._thread_id = ident
+        set_running_loop(loop)
         task.__init__(coroutine, **arguments)
         if not EAGER:
             loop._ready.pop()._run()
@@ -665,8 +662,8 @@ def drive(parts: tuple[Any, ...], coroutine: Any) -> Any:
             raise
         return task  # it will raise that again
     finally:
-        loop._thread_id = None
         set_running_loop(None)
+        loop._thread_id = None
         sys.set_asyncgen_hooks(*former)
     if (
         loop._ready

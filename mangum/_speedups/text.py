@@ -150,7 +150,9 @@ def quick_multi_value_headers(
 ) -> tuple[Pairs, Texts] | None:
     """As `encode_multi_value_headers`, but with the texts of `quick_headers`; `None` if it takes a
     closer look."""
-    if type(multi_value_headers) is not dict or {*map(type, multi_value_headers.values())} != {list}:
+    if type(multi_value_headers) is not dict:
+        return None
+    if {*map(type, multi_value_headers.values())} != _LISTS:
         return None
     try:
         names = (*multi_value_headers,)
@@ -545,13 +547,13 @@ def encode_body(
 
     It is not where the body has no content encoding, its media type is a text type, and it is
     UTF-8. An entry of `text_mime_types` matches as a prefix; one that begins with a plus sign as a
-    suffix (`+json`).
+    suffix (`+json`), and one without a slash anywhere (`json`).
     """
     if not body:
         return "", False
-    if (
-        not content_encoding or content_encoding.strip().lower() in ("", "identity")
-    ) and _is_text(content_type, text_mime_types):
+    if (not content_encoding or content_encoding.strip().lower() in ("", "identity")) and _is_text(
+        content_type, text_mime_types
+    ):
         try:
             return body.decode(), False
         except UnicodeDecodeError:
@@ -570,12 +572,14 @@ class _TextTypes:
     """Text types as `str.startswith` and `str.endswith` take them, kept while they stay the
     same."""
 
-    __slots__ = ("entries", "prefixes", "suffixes")
+    __slots__ = ("entries", "prefixes", "suffixes", "words")
 
     def __init__(self, entries: list[str]) -> None:
         self.entries = entries
-        self.prefixes = tuple([it.lower() for it in entries if not it.startswith("+")])
-        self.suffixes = tuple([it.lower() for it in entries if it.startswith("+")])
+        lower = [it.lower() for it in entries]
+        self.suffixes = tuple([it for it in lower if it.startswith("+")])
+        self.prefixes = tuple([it for it in lower if "/" in it and not it.startswith("+")])
+        self.words = [it for it in lower if "/" not in it and not it.startswith("+")]
 
 
 _text_types = _TextTypes([])
@@ -588,6 +592,8 @@ def _is_text(content_type: str, text_mime_types: Iterable[str]) -> bool:
         types = _TextTypes([*text_mime_types])
         _text_types = types
     content_type = content_type.strip().lower()
-    return content_type.startswith(types.prefixes) or content_type.partition(";")[
-        0
-    ].rstrip().endswith(types.suffixes)
+    return (
+        content_type.startswith(types.prefixes)
+        or content_type.partition(";")[0].rstrip().endswith(types.suffixes)
+        or any(word in content_type for word in types.words)
+    )

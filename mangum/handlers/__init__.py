@@ -133,10 +133,12 @@ def find(event: Any) -> type[LambdaHandler] | None:
 
 
 def __getattr__(name: str) -> Any:
-    module = MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    module = MODULES.get(name)
+    if module is None:
+        if name == "utils" or name in MODULES.values():
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     handler = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
     return handler

@@ -76,6 +76,9 @@ READ_ONLY_HEADERS: dict[str, frozenset[str]] = {
         ("warning", "via", "content-length", "content-encoding", "transfer-encoding")
     ),
 }
+READ_ONLY_IN_ANSWERS = READ_ONLY_HEADERS["viewer-request"] | READ_ONLY_HEADERS["origin-request"]
+"""Where the event does not tell its type: only those two can be answered."""
+
 MAX_RESULT_BYTES = {"viewer-request": 40_960, "viewer-response": 40_960}
 """By event type; 1 MB for all others. The documentation does not say what counts, so the whole
 result does."""
@@ -153,9 +156,7 @@ class LambdaAtEdge(Handler):
         texts, body, is_base64 = decode_response(
             response, config["exclude_headers"], config["text_mime_types"]
         )
-        read_only = READ_ONLY_HEADERS.get(self._event_type) or frozenset().union(
-            *READ_ONLY_HEADERS.values()
-        )
+        read_only = READ_ONLY_HEADERS.get(self._event_type, READ_ONLY_IN_ANSWERS)
         headers = {
             name: [{"key": name, "value": value} for value in values]
             for name, values in group_headers(texts).items()

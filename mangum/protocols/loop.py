@@ -14,6 +14,7 @@ import sys
 import threading
 from _thread import get_ident
 from asyncio import events
+from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -41,6 +42,7 @@ class _Loops(threading.local):
     def __init__(self) -> None:
         self.kept: _Kept | None = None
         self.made: WeakKeyDictionary[LoopFactory, _Kept] = WeakKeyDictionary()
+        self.held: dict[int, tuple[LoopFactory, _Kept]] = {}
         self.retired: list[_Kept] = []
 
 
@@ -58,7 +60,7 @@ class _Kept:
         self.postponed: list[Callable[[], None]] = []  # what waits for the end of `run`
         self.stop_workers: Callable[[], None] | None = None
         self.is_plain = (
-            isinstance(loop, asyncio.BaseEventLoop)
+            isinstance(loop, BaseSelectorEventLoop)
             and type(loop).create_task is asyncio.BaseEventLoop.create_task
         )
         self.parts = self._take_apart(is_current) if self.is_plain else ()
@@ -66,10 +68,9 @@ class _Kept:
     def _take_apart(self, is_current: bool) -> tuple[Any, ...]:
         """What `drive` needs; `is_current` says whether it must be asyncio's current loop."""
         loop = self.loop
-        selector = getattr(loop, "_selector", None)
-        watched = getattr(selector, "_fd_to_key", None)  # its public view is slow
+        watched = getattr(loop._selector, "_fd_to_key", None)  # its public view is slow
         if watched is None:
-            watched = selector.get_map() if selector is not None else ()
+            watched = loop._selector.get_map() or ()
         # where asyncio's policy keeps this thread's current loop, as thread-locals are slow to read
         local: Any = getattr(_get_policy(), "_local", None) if is_current else None
         return (
@@ -87,6 +88,7 @@ class _Kept:
             _set_running_loop,
             get_ident(),
             asyncio.Task.done,
+            asyncio.Task.cancelled,
             asyncio.Task.result,
         )
 
@@ -107,9 +109,13 @@ _main: _Kept | None = None  # the main thread's, which is the one that Lambda ca
 
 @atexit.register
 def _close_loops() -> None:
-    for kept in (_loops.kept, *_loops.made.values(), *_loops.retired):
-        if kept is not None:
-            kept.close()
+    for kept in (*_in_use(), *_loops.retired):
+        kept.close()
+
+
+def _in_use() -> list[_Kept]:
+    kept = [] if _loops.kept is None else [_loops.kept]
+    return [*kept, *_loops.made.values(), *(it for _, it in _loops.held.values())]
 
 
 def get_loop(factory: LoopFactory | None = None) -> asyncio.AbstractEventLoop:
@@ -124,9 +130,16 @@ def get_loop(factory: LoopFactory | None = None) -> asyncio.AbstractEventLoop:
 
 def _get_kept(factory: LoopFactory | None) -> _Kept:
     if factory is not None:
-        kept = _loops.made.get(factory)
+        try:
+            kept = _loops.made.get(factory)
+        except TypeError:  # it has no hash, or takes no weak reference
+            kept = _loops.held[id(factory)][1] if id(factory) in _loops.held else None
         if kept is None or not _is_usable(kept.loop):
-            kept = _loops.made[factory] = _Kept(factory(), made=True, is_current=False)
+            kept = _Kept(factory(), made=True, is_current=False)
+            try:
+                _loops.made[factory] = kept
+            except TypeError:
+                _loops.held[id(factory)] = factory, kept
         return kept
     kept = _loops.kept
     current = _current_loop()
@@ -157,12 +170,16 @@ _get_policy = getattr(events, "_get_event_loop_policy", None) or asyncio.get_eve
 
 def _current_loop() -> asyncio.AbstractEventLoop | None:
     """asyncio's current loop; get_event_loop() would warn, or make one, where there is none."""
+    policy: Any = _get_policy()
+    loop: asyncio.AbstractEventLoop | None
     try:
-        policy: Any = _get_policy()
-        loop: asyncio.AbstractEventLoop | None = policy._local._loop
-        return loop
-    except AttributeError:
-        return None
+        loop = policy._local._loop
+    except AttributeError:  # a policy of the application's own
+        try:
+            loop = policy.get_event_loop()
+        except RuntimeError:
+            return None
+    return loop
 
 
 def _is_usable(loop: asyncio.AbstractEventLoop) -> bool:
@@ -190,8 +207,8 @@ def _silence(loop: asyncio.AbstractEventLoop) -> None:
 
 def postpone(callback: Callable[[], None]) -> bool:
     """Have it called at the end of `run`, if that is under way in this thread; `False` if not."""
-    for kept in (_loops.kept, *_loops.made.values()):
-        if kept is not None and kept.loop.is_running():
+    for kept in _in_use():
+        if kept.loop.is_running():
             kept.postponed.append(callback)
             return True
     return False
@@ -281,10 +298,10 @@ def _run_ready(kept: _Kept, task: asyncio.Task[Any]) -> None:
     ready = loop._ready
     rounds = _ROUNDS_BY_HAND
     former = sys.get_asyncgen_hooks()
-    loop._thread_id = get_ident()
-    _set_running_loop(loop)
-    sys.set_asyncgen_hooks(loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook)
-    try:
+    try:  # whatever comes in between, as out of a signal's handler, the loop must not seem to run
+        loop._thread_id = get_ident()
+        _set_running_loop(loop)
+        sys.set_asyncgen_hooks(loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook)
         while ready and rounds and not loop._stopping:
             if task.done():
                 rounds = min(rounds, _ROUNDS_AFTER)
@@ -294,8 +311,8 @@ def _run_ready(kept: _Kept, task: asyncio.Task[Any]) -> None:
                 if not handle._cancelled:
                     handle._run()
     finally:
-        loop._thread_id = None
         _set_running_loop(None)
+        loop._thread_id = None
         sys.set_asyncgen_hooks(*former)
 
 
