@@ -7,7 +7,7 @@ import logging
 from asyncio import current_task, get_running_loop, shield, wait
 
 from mangum.exceptions import LifespanFailure, LifespanUnsupported, UnexpectedMessage
-from mangum.protocols.loop import start
+from mangum.protocols.loop import start, wake
 from mangum.protocols.states import LIFESPAN, RECEIVE, LifespanCycleState, type_of, unexpected
 
 TYPE_CHECKING = False
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["EnvironmentLifespan", "LifespanCycle", "LifespanCycleState"]
 
 logger = logging.getLogger("mangum.lifespan")
+DEBUG = logging.DEBUG
+_levels: dict[int, bool] = getattr(logger, "_cache", {})  # which are on, as asking takes a while
 
+READY = LifespanCycleState.READY
 _STARTING = (LifespanCycleState.CONNECTING, LifespanCycleState.STARTUP)
 _NOTHING_TO_COME = (
     LifespanCycleState.SHUTDOWN,
@@ -78,7 +81,7 @@ class LifespanCycle:
     def started(self) -> bool:
         """Whether the application has started, has not been shut down, and its loop still
         exists."""
-        return self.state is LifespanCycleState.READY and not self._loop_is_closed
+        return self.state is READY and (self.loop is None or not self.loop.is_closed())
 
     @property
     def supported(self) -> bool:
@@ -93,16 +96,22 @@ class LifespanCycle:
     async def startup(self) -> None:
         """Call the application and wait until it has started, failed, or shown that it knows no
         lifespan."""
-        logger.debug("Waiting for application startup.")
-        self.loop = get_running_loop()
+        is_debugged = _levels.get(DEBUG) is not False
+        if is_debugged:
+            logger.debug("Waiting for application startup.")
+        self.loop = loop = get_running_loop()
         self._is_settled = False
-        self._task = start(self.run())
+        self._task = start(self.run(), loop)
         # Lambda ends the process without a word; a task that waits for the shutdown then is no
         # mistake
         self._task._log_destroy_pending = False  # type: ignore[attr-defined]
-        await self._settlement()
-        if self.state is LifespanCycleState.READY:
-            logger.debug("Application startup complete.")
+        if not self._is_settled:
+            await self._settlement()
+        if self._exit is not None:
+            raise self._exit
+        if self.state is READY:
+            if is_debugged:
+                logger.debug("Application startup complete.")
             return
         self._end_task()
         if self.state is LifespanCycleState.FAILED:
@@ -122,11 +131,15 @@ class LifespanCycle:
         """Tell the application to shut down and wait until its code has ended; nothing happens if
         it never started."""
         if self._task is not None and not self._task.done() and self.started:
-            logger.debug("Waiting for application shutdown.")
+            if _levels.get(DEBUG) is not False:
+                logger.debug("Waiting for application shutdown.")
             self._shutting_down = True
             self._is_settled = False
             self._wake_receivers()
-            await self._settlement()
+            if not self._is_settled:
+                await self._settlement()
+            if self._exit is not None:
+                raise self._exit
             self._end_task()
         if self.state is LifespanCycleState.FAILED:
             if not self.strict:
@@ -165,11 +178,13 @@ class LifespanCycle:
         if self.state is LifespanCycleState.CONNECTING:
             self.state = LIFESPAN[self.state][RECEIVE]
             return {"type": "lifespan.startup"}
-        while not (self._shutting_down and self.state is LifespanCycleState.READY):
+        while not (self._shutting_down and self.state is READY):
             # another task of the application may listen while this one shuts down
             if self.state in _NOTHING_TO_COME and current_task() is self._task:
                 self._settle()
-            await self._wait()
+            receiver = get_running_loop().create_future()
+            self._receivers.append(receiver)
+            await receiver
         self.state = LIFESPAN[self.state][RECEIVE]
         return {"type": "lifespan.shutdown"}
 
@@ -179,7 +194,8 @@ class LifespanCycle:
         if self._dropped or self._loop_is_closed:  # nobody listens
             return
         message_type = type_of(message)
-        logger.debug("%s: '%s' event received from application.", self.state, message_type)
+        if _levels.get(DEBUG) is not False:
+            logger.debug("%s: '%s' event received from application.", self.state, message_type)
         if self.state in (LifespanCycleState.CONNECTING, LifespanCycleState.UNSUPPORTED):
             self.state = LifespanCycleState.UNSUPPORTED
             raise LifespanUnsupported("Lifespan protocol appears unsupported.")
@@ -195,7 +211,7 @@ class LifespanCycle:
                 )
             )
         self.state = target
-        if target is LifespanCycleState.READY:
+        if target is READY:
             self._settle()
 
     def _fail(self, error: Exception) -> NoReturn:
@@ -206,16 +222,13 @@ class LifespanCycle:
 
     async def _settlement(self) -> None:
         """Wait for the application's word. Whoever gives up waiting ends the application too."""
-        if not self._is_settled:
-            self._settled = get_running_loop().create_future()
-            try:
-                await self._settled
-            except BaseException:
-                self._is_settled = True
-                self._end_task()
-                raise
-        if self._exit is not None:
-            raise self._exit
+        self._settled = get_running_loop().create_future()
+        try:
+            await self._settled
+        except BaseException:
+            self._is_settled = True
+            self._end_task()
+            raise
 
     def _note(self, exc: Exception) -> None:
         if exc is self.exception:  # raised by send(), told by startup() or shutdown()
@@ -244,16 +257,11 @@ class LifespanCycle:
         if settled is not None and not settled.done() and not self._loop_is_closed:
             settled.set_result(None)
 
-    async def _wait(self) -> None:
-        receiver = get_running_loop().create_future()
-        self._receivers.append(receiver)
-        await receiver
-
     def _wake_receivers(self) -> None:
         receivers, self._receivers = self._receivers, []
         for receiver in receivers:
             if not receiver.done():
-                receiver.set_result(None)
+                wake(receiver, self.loop)
 
 
 class EnvironmentLifespan:

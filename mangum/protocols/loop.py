@@ -50,7 +50,7 @@ class _Kept:
     """A loop that outlives the calls. One that was made here is closed with its thread; an adopted
     one is its owner's."""
 
-    __slots__ = ("is_plain", "loop", "made", "parts", "postponed", "stop_workers")
+    __slots__ = ("is_plain", "loop", "made", "parts", "postponed", "stop_workers", "watched")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, made: bool, is_current: bool = True
@@ -63,14 +63,15 @@ class _Kept:
             isinstance(loop, BaseSelectorEventLoop)
             and type(loop).create_task is asyncio.BaseEventLoop.create_task
         )
+        self.watched: Any = ()  # the sockets that the loop watches
         self.parts = self._take_apart(is_current) if self.is_plain else ()
 
     def _take_apart(self, is_current: bool) -> tuple[Any, ...]:
         """What `drive` needs; `is_current` says whether it must be asyncio's current loop."""
         loop = self.loop
-        watched = getattr(loop._selector, "_fd_to_key", None)  # its public view is slow
-        if watched is None:
-            watched = loop._selector.get_map() or ()
+        self.watched = getattr(loop._selector, "_fd_to_key", None)  # its public view is slow
+        if self.watched is None:
+            self.watched = loop._selector.get_map() or ()
         # where asyncio's policy keeps this thread's current loop, as thread-locals are slow to read
         local: Any = getattr(_get_policy(), "_local", None) if is_current else None
         return (
@@ -79,7 +80,7 @@ class _Kept:
             vars(loop) if COMPILED else None,  # which would slow down what Python reads there
             {"loop": loop, "eager_start": True} if EAGER else {"loop": loop},
             (loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook),
-            watched,
+            self.watched,
             self.postponed,
             vars(events) if is_current else {"_event_loop_policy": None},
             local,
@@ -214,23 +215,48 @@ def postpone(callback: Callable[[], None]) -> bool:
     return False
 
 
-def start(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+def start(coroutine: Coroutine[Any, Any, T], loop: Any) -> asyncio.Task[T]:
     """A task on the running loop that has taken its first step, where that is possible."""
-    loop: Any = events.get_running_loop()
-    kept = _loops.kept
-    if (
-        not EAGER
-        or kept is None
-        or kept.loop is not loop
-        or not kept.is_plain
-        or loop._task_factory is not None
-        or loop._debug
-    ):
-        task: asyncio.Task[T] = loop.create_task(coroutine)
-        return task
-    make: Any = asyncio.Task
-    eager: asyncio.Task[T] = make(coroutine, loop=loop, eager_start=True)
-    return eager
+    task: asyncio.Task[T]
+    if _is_simple(loop):
+        make: Any = asyncio.Task
+        task = make(coroutine, loop=loop, eager_start=True)
+    else:
+        task = loop.create_task(coroutine)
+    return task
+
+
+def wake(waiter: asyncio.Future[None], loop: Any) -> None:
+    """Resolve what a task waits for, and have it take its next step at once, where that is
+    possible."""
+    ready = loop._ready if _is_simple(loop) else None
+    is_first = not ready
+    waiter.set_result(None)
+    if ready and is_first and len(ready) == 1:
+        # as an eager task does: the running one stands back until the other one suspends
+        current = _swap_current_task(loop, None)
+        try:
+            ready.popleft()._run()
+        finally:
+            _swap_current_task(loop, current)
+
+
+def _is_simple(loop: Any) -> bool:
+    """Whether tasks can be started and stepped on it from within another one."""
+    kept = _main
+    if kept is None or kept.loop is not loop:
+        kept = _loops.kept
+    return (
+        EAGER
+        and kept is not None
+        and kept.loop is loop
+        and kept.is_plain
+        and loop._task_factory is None
+        and not loop._debug
+    )
+
+
+_swap_current_task: Any = getattr(asyncio.tasks, "_swap_current_task", None)  # new in Python 3.12
 
 
 def run(coroutine: Coroutine[Any, Any, Any], factory: LoopFactory | None = None) -> Any:
@@ -280,8 +306,8 @@ def _finish(kept: _Kept, task: asyncio.Task[Any], by_hand: bool) -> Any:
             _run_ready(kept, task)
         if not by_hand or not task.done():
             return loop.run_until_complete(task)
-        if loop._scheduled or len(loop._selector.get_map() or ()) > 1:
-            _look_around(loop)
+        if loop._scheduled or len(kept.watched) > 1:
+            _look_around(kept)
         loop._stopping = False  # whatever the application stopped, it is not the next call
         return task.result()
     except (KeyboardInterrupt, SystemExit):
@@ -316,11 +342,12 @@ def _run_ready(kept: _Kept, task: asyncio.Task[Any]) -> None:
         sys.set_asyncgen_hooks(*former)
 
 
-def _look_around(loop: Any) -> None:
+def _look_around(kept: _Kept) -> None:
     """One round of the loop, if something that an application left on it may wait for one: a timer
     that is due, or a socket besides the one by which the loop wakes itself."""
+    loop = kept.loop
     timers = loop._scheduled
-    if (timers and timers[0]._when <= loop.time()) or len(loop._selector.get_map() or ()) > 1:
+    if (timers and timers[0]._when <= loop.time()) or len(kept.watched) > 1:
         _run_one_round(loop)
 
 
