@@ -66,7 +66,7 @@ CLASSIC: dict[str, Any] = {
 }
 MODERN = {**CLASSIC, "edition": "2026"}
 RESPONSE = response_with(NONE)
-EXCHANGE = object()  # stands for one of the half that is called
+EXCHANGE, EXCHANGE_TYPE = object(), object()  # stand for those of the half that is called
 
 CASES: dict[str, dict[str, tuple[Any, ...]]] = {
     "Exchange": {
@@ -152,7 +152,9 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
     "may_exceed": {
         "4 headers": (RESPONSE, 6_291_556, 10_240),
     },
-    "read_request": {source: (TEN[source], CONTEXT, CLASSIC) for source in ("v2", "REST", "ALB")},
+    "read_request": {
+        source: (TEN[source], CONTEXT, CLASSIC, EXCHANGE_TYPE) for source in ("v2", "REST", "ALB")
+    },
     "recognise": {source: (TEN[source],) for source in ("v2", "REST", "ALB")},
     "rest_result": {
         "33 bytes of JSON": (RESPONSE, [], TEXT_MIME_TYPES),
@@ -172,9 +174,9 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
         "IPv6 and port": ("[2001:db8::1]:8080",),
     },
     "write_result": {
-        "v2": ("HTTPGateway", TEN["v2"], EXCHANGE, CLASSIC),
-        "REST": ("APIGateway", TEN["REST"], EXCHANGE, CLASSIC),
-        "ALB": ("ALB", TEN["ALB"], EXCHANGE, CLASSIC),
+        "v2": (TEN["v2"], EXCHANGE, CLASSIC),
+        "REST": (TEN["REST"], EXCHANGE, CLASSIC),
+        "ALB": (TEN["ALB"], EXCHANGE, CLASSIC),
     },
 }
 
@@ -182,7 +184,11 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
 def arguments(half: Any, function: str, case: str) -> list[Any]:
     """The arguments of a case for a half of the hot path."""
     given = CASES[function][case]
-    return [answered(half, RESPONSE) if it is EXCHANGE else it for it in given]
+    exchange = answered(half, RESPONSE)
+    sources = {id(TEN["v2"]): "HTTPGateway", id(TEN["REST"]): "APIGateway", id(TEN["ALB"]): "ALB"}
+    exchange.source = sources.get(id(given[0]))
+    stands_for = {id(EXCHANGE): exchange, id(EXCHANGE_TYPE): half.Exchange}
+    return [stands_for.get(id(it), it) for it in given]
 
 
 def without_case(names: list[str]) -> set[str]:

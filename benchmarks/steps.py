@@ -34,14 +34,21 @@ def adapter_alone(mangum: Any, event: Event, response: dict[str, Any]) -> Callab
 
     config = mangum.config
     read, write = getattr(mangum, "_read", None), getattr(mangum, "_write", None)
-    if read is None or write is None or read(event, CONTEXT, config) is None:
+    if read is None or write is None:
         return with_handler
-    exchange = answered(import_module("mangum._speedups"), response)
+    speedups = import_module("mangum._speedups")
+    request = read(event, CONTEXT, config, speedups.Exchange)
+    if request is None:
+        return with_handler
+    exchange = answered(speedups, response)
+    exchange.source = request.source
 
     def without_handler() -> tuple[Any, bytes, Any]:
-        source, scope, body = read(event, CONTEXT, config)
-        result = write(source, event, exchange, config)
-        return scope, body, mangum.infer(event, CONTEXT)(response) if result is None else result
+        request = read(event, CONTEXT, config, speedups.Exchange)
+        result = write(event, exchange, config)
+        if result is None:
+            result = mangum.infer(event, CONTEXT)(response)
+        return request.scope, request.request_body, result
 
     return without_handler
 

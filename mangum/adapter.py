@@ -31,19 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_TEXT_MIME_TYPES", "Mangum"]
 
 
-def __getattr__(name: str) -> Any:
-    """What this module had in mangum 0.22, imported when it is asked for."""
-    if name == "logger":
-        from logging import getLogger
-
-        return getLogger("mangum")
-    if name in ("HTTPCycle", "LifespanCycle"):
-        from mangum import protocols
-
-        return getattr(protocols, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 class Mangum:
     """Runs an ASGI application on AWS Lambda: `handler = Mangum(app)`.
 

@@ -152,7 +152,7 @@ def quick_multi_value_headers(
     closer look."""
     if type(multi_value_headers) is not dict:
         return None
-    if {*map(type, multi_value_headers.values())} != _LISTS:
+    if {*map(type, multi_value_headers.values())} != {list}:
         return None
     try:
         names = (*multi_value_headers,)
@@ -404,7 +404,10 @@ def copy_headers(headers: Iterable[Iterable[Any]] | None) -> Any:
     nothing; tuples of bytes stay as they are. Raises `TypeError` if they are no pairs of bytes,
     `ValueError` for a line break or a zero byte."""
     if type(headers) is list:
-        quick = _copy_bytes(headers)
+        try:
+            quick = _copy_bytes(headers)
+        except (TypeError, ValueError):
+            quick = None
         if quick is not None:
             return quick
     try:
@@ -421,26 +424,19 @@ def copy_headers(headers: Iterable[Iterable[Any]] | None) -> Any:
 
 
 def _copy_bytes(headers: list[Any]) -> list[Any] | None:
-    """The copy of a list of nothing but allowed pairs of bytes, all tuples or all lists; `None` if
-    it takes a closer look."""
-    kinds = {*map(type, headers)}
-    if kinds == _TUPLES:
-        copy = headers[:]
-    elif kinds == _LISTS:
-        copy = [header[:] for header in headers]
-    else:
-        return None
-    try:
-        parts = [part for name, value in copy for part in (name, value)]
-    except ValueError:
-        return None
-    if {*map(type, parts)} != _BYTES:
-        return None
-    joined = b"".join(parts)
+    """The copy of a list of nothing but allowed pairs of bytes; `None` if it takes a closer
+    look."""
+    copy = []
+    for header in headers:
+        if len(header) != 2:
+            return None
+        name, value = header
+        if type(name) is not bytes or type(value) is not bytes:
+            return None
+        copy.append(header if type(header) is tuple else [name, value])
+    joined = b"".join([name + value for name, value in copy])
+    # numbers, as bytes are tried as a number first, at the cost of an exception
     return None if 10 in joined or 13 in joined or 0 in joined else copy
-
-
-_TUPLES, _LISTS, _BYTES = {tuple}, {list}, {bytes}
 
 
 def _is_pair(header: tuple[Any, ...]) -> bool:
