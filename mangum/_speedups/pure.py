@@ -474,14 +474,13 @@ def rest_result(
     response: Mapping[str, Any], exclude: Iterable[str], text_mime_types: Iterable[str]
 ) -> dict[str, Any]:
     """What a REST API takes: `headers` for the names that occur once, and `multiValueHeaders`."""
-    quick = None if exclude else quick_texts(response["headers"])
-    headers: dict[str, str] = {} if quick is None else dict(zip(*quick))
+    headers = None if exclude else _decode_distinct(response["headers"])
     multi_value_headers: dict[str, list[str]] = {}
-    if quick is not None and len(headers) == len(quick[0]):
-        body, is_base64 = _encode_body(response, headers, text_mime_types)
-    else:
+    if headers is None:
         texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
         headers, multi_value_headers = split_headers(texts)
+    else:
+        body, is_base64 = _encode_body(response, headers, text_mime_types)
     return {
         "statusCode": response["status"],
         "headers": headers,
@@ -499,16 +498,15 @@ def http_result(
 ) -> dict[str, Any]:
     """What an HTTP API and a function URL take: joined `headers`, and `cookies`, where there are
     any."""
-    quick = None if exclude else quick_texts(response["headers"])
-    headers: dict[str, str] = {} if quick is None else dict(zip(*quick))
-    if quick is not None and len(headers) == len(quick[0]) and headers.get("content-type"):
-        body, is_base64 = _encode_body(response, headers, text_mime_types)
-        cookies = [headers.pop("set-cookie")] if "set-cookie" in headers else []
-    else:
+    headers = None if exclude else _decode_distinct(response["headers"])
+    if headers is None or not headers.get("content-type"):
         texts, body, is_base64 = decode_response(
             response, exclude, text_mime_types, default_content_type
         )
         headers, cookies = fold_headers(texts)
+    else:
+        body, is_base64 = _encode_body(response, headers, text_mime_types)
+        cookies = [headers.pop("set-cookie")] if "set-cookie" in headers else []
     result: dict[str, Any] = {
         "statusCode": response["status"],
         "body": body,
@@ -525,20 +523,30 @@ def alb_result(
     response: Mapping[str, Any], exclude: Iterable[str], text_mime_types: Iterable[str]
 ) -> dict[str, Any]:
     """What a load balancer takes in the mode of multi-value headers."""
-    quick = None if exclude else quick_texts(response["headers"])
-    headers: dict[str, str] = {} if quick is None else dict(zip(*quick))
-    if quick is not None and len(headers) == len(quick[0]):
-        body, is_base64 = _encode_body(response, headers, text_mime_types)
-        groups = {name: [value] for name, value in headers.items()}
-    else:
+    headers = None if exclude else _decode_distinct(response["headers"])
+    if headers is None:
         texts, body, is_base64 = decode_response(response, exclude, text_mime_types)
         groups = group_headers(texts)
+    else:
+        body, is_base64 = _encode_body(response, headers, text_mime_types)
+        groups = {name: [value] for name, value in headers.items()}
     return {
         "statusCode": response["status"],
         "body": body,
         "isBase64Encoded": is_base64,
         "multiValueHeaders": groups,
     }
+
+
+def _decode_distinct(headers: Any) -> dict[str, str] | None:
+    """The headers as text; `None` if a name occurs twice, or it takes a closer look."""
+    texts: dict[str, str] = {}
+    try:
+        for name, value in headers:
+            texts[lower_name(name)] = value.decode("latin-1")
+        return texts if len(texts) == len(headers) else None
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 def _encode_body(

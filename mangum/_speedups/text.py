@@ -448,28 +448,17 @@ def _bytes(value: Any) -> bytes:
 
 
 _LOWER: dict[bytes, str] = {}
+_MAX_LOWER = 1024
 
 
-def quick_texts(headers: Any) -> tuple[list[str], list[str]] | None:
-    """Lower-case names, and values, of a response's headers; `None` if it takes a closer look."""
-    try:
-        try:
-            names = [_LOWER[name] for name, _ in headers]
-        except KeyError:
-            _learn_lower(headers)
-            names = [_LOWER[name] for name, _ in headers]
-        values = b"\n".join([value for _, value in headers]).decode("latin-1").split("\n")
-    except (KeyError, TypeError, ValueError):
-        return None
-    return (names, values) if len(names) == len(values) else None
-
-
-def _learn_lower(headers: Iterable[tuple[Any, Any]]) -> None:
-    if len(_LOWER) >= _MAX_KNOWN:
-        _LOWER.clear()
-    for name, _ in headers:
-        if type(name) is bytes and len(name) <= _MAX_NAME:
-            _LOWER[name] = name.decode("latin-1").lower()
+def lower_name(name: bytes) -> str:
+    """A response header's name as lower-case text. They are few too, and kept."""
+    text = _LOWER.get(name)
+    if text is None:
+        text = name.decode("latin-1").lower()
+        if type(name) is bytes and len(name) <= _MAX_NAME and len(_LOWER) < _MAX_LOWER:
+            _LOWER[name] = text
+    return text
 
 
 def decode_headers(
