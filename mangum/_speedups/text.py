@@ -71,16 +71,25 @@ def _join_query(params: Mapping[str, Any] | None, quote: Callable[[str], str]) -
 
 
 def _quote_plus(text: str) -> str:
-    if text.isascii():
-        return text if text.isalnum() else text.translate(_QUERY_TABLE)
-    return _utf8(text).decode("latin-1").translate(_QUERY_TABLE)
+    return _quote_bytes(text if text.isascii() else _utf8(text).decode("latin-1"))
+
+
+def _quote_bytes(text: str) -> str:
+    """Bytes in the form of Latin-1 text."""
+    if text.isascii():  # whether it is words only is quick to see
+        if text.isalnum():
+            return text
+        words = text.replace(" ", "")
+        if words.isalnum():
+            return text.replace(" ", "+")
+    return text.translate(_QUERY_TABLE)
 
 
 def _requote_plus(text: str) -> str:
     text = text.replace("+", " ")
     if "%" not in text:
         return _quote_plus(text)
-    return _unquote_to_bytes(text).decode("latin-1").translate(_QUERY_TABLE)
+    return _quote_bytes(_unquote_to_bytes(text).decode("latin-1"))
 
 
 def _unquote_to_bytes(text: str) -> bytes:
