@@ -63,8 +63,9 @@ def _join_query(params: Mapping[str, Any] | None, quote: Callable[[str], str]) -
     parts = []
     for key, value in params.items():
         name = quote(key) + "="
-        if type(value) is str:
-            parts.append(name + quote(value))
+        values = [value] if type(value) is str else value
+        if type(values) is list and {*map(type, values)} == {str}:
+            parts += [name + quote(text) for text in values]
         else:
             parts += [name + quote(text) for text in _texts(value)]
     return _utf8("&".join(parts))
