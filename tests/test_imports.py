@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.processes import output_of
+
 PACKAGE = Path(__file__).parent.parent / "mangum"
 ANYTHING = frozenset({"anything"})
 
@@ -160,3 +162,25 @@ def test_imports_are_read_from_the_source(source: str, expected: list[Import]) -
 def test_relative_imports_in_a_package_start_at_itself() -> None:
     found = imports("from .alb import ALB", "mangum.handlers", is_package=True)
     assert [it.module for it in found] == ["mangum.handlers.alb.ALB"]
+
+
+AFTER_ONE_IMPORT = """
+import mangum
+print(mangum.types.__name__, mangum.handlers.alb.ALB.__name__, mangum.handlers.utils.__name__)
+print(mangum.protocols.http.HTTPCycle is mangum.protocols.HTTPCycle, mangum.protocols.lifespan)
+print(mangum.handlers.api_gateway.HTTPGateway is mangum.handlers.HTTPGateway)
+print([name for name in ("nothing", "handlers.nothing", "protocols.nothing") if has(name)])
+"""
+
+
+def test_import_of_the_package_alone_is_enough_to_reach_what_it_holds() -> None:
+    has = """
+def has(name):
+    import mangum
+    package, _, attribute = f"mangum.{name}".rpartition(".")
+    return hasattr(__import__("sys").modules[package], attribute)
+"""
+    shown = output_of(has + AFTER_ONE_IMPORT)
+    assert shown[0] == "mangum.types ALB mangum.handlers.utils"
+    assert shown[1].startswith("True <module 'mangum.protocols.lifespan'")
+    assert shown[2:] == ["True", "[]"]

@@ -450,7 +450,7 @@ def test_help_names_every_verb(project: Project) -> None:
     run = project.run("--help")
     assert (run.code, run.err) == (0, "")
     for name, (_, summary) in VERBS.items():
-        assert re.search(rf"^ +{name} +{summary}$", run.out, re.MULTILINE)
+        assert re.search(rf"^ +{name}\s+{summary}$", run.out, re.MULTILINE)
 
 
 def test_no_verb_prints_the_help_as_an_error(project: Project) -> None:

@@ -140,6 +140,23 @@ def test_entry_of_text_mime_types_matches_as_a_prefix(edition: str) -> None:
     assert not is_text(b"x-application/vnd.acme")
 
 
+@every_edition
+def test_entry_of_text_mime_types_without_a_slash_matches_anywhere(edition: str) -> None:
+    def is_text(kind: bytes, *entries: str) -> bool:
+        result = result_of(
+            rest_event(),
+            headers=[(b"content-type", kind)],
+            text_mime_types=[*entries],
+            edition=edition,
+        )
+        return not result["isBase64Encoded"]
+
+    assert is_text(b"application/x-odd", "odd")
+    assert is_text(b"Application/X-Odd; a=b", "image/x", "ODD")
+    assert is_text(b"application/x-odd; charset=utf-8", "utf-8")
+    assert not is_text(b"application/x-odd", "even")
+
+
 @every_source
 @every_edition
 def test_text_mime_types_may_be_changed_after_construction(source: str, edition: Any) -> None:

@@ -1495,3 +1495,17 @@ def test_asyncio_run_of_the_application_has_worker_threads_of_its_own() -> None:
     own.join(60)
     assert not own.is_alive()
     assert kept is not own
+
+
+async def _cancelled(scope: Scope, receive: Receive, send: Send) -> None:
+    raise asyncio.CancelledError("the pool is gone") from ValueError("cause")
+
+
+def test_a_cancellation_by_the_application_says_where_and_why(environment: Environment) -> None:
+    with pytest.raises(asyncio.CancelledError) as raised:
+        environment.call(_cancelled)
+    assert raised.traceback[-1].name == "_cancelled"
+    assert (str(raised.value), repr(raised.value.__cause__)) == (
+        "the pool is gone",
+        "ValueError('cause')",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 import weakref
 from asyncio import AbstractEventLoop
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from mangum import Mangum
 from mangum.types import Receive, Scope, Send
 from tests.apps import Diary, respond
 from tests.builders import http_v2_event, lambda_context
+from tests.processes import output_of
 
 
 class Loops:
@@ -147,3 +149,91 @@ def test_loop_class_that_makes_tasks_its_own_way_is_asked_for_them() -> None:
 
     _call(Mangum(Loops(), lifespan="off", loop_factory=Own))
     assert Own.made >= 1  # one for the request, one for the threads of AnyIO if that is loaded
+
+
+class OneSlot:
+    """A factory that can be neither a key nor weakly referred to."""
+
+    __slots__ = ("made",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.made: list[AbstractEventLoop] = []
+
+    def __call__(self) -> AbstractEventLoop:
+        self.made.append(asyncio.new_event_loop())
+        return self.made[-1]
+
+
+def test_any_callable_can_make_loops() -> None:
+    app, factory = Loops(), OneSlot()
+    handler = Mangum(app, lifespan="off", loop_factory=factory)
+    _call(handler)
+    _call(handler)
+    assert app.seen == factory.made * 2
+    factory.made[0].close()
+
+
+class NoFiles:
+    """What a Windows loop has for a selector: it waits, but has no map of files."""
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        time.sleep(min(timeout or 0, 0.01))
+        return []
+
+    def close(self) -> None: ...
+
+
+class ProactorLike(asyncio.BaseEventLoop):
+    """The loop that is the default on Windows, in miniature."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._selector = NoFiles()
+
+    def _process_events(self, events: list[Any]) -> None: ...
+
+    def _write_to_self(self) -> None: ...
+
+
+@pytest.mark.usefixtures("no_current_loop")
+def test_a_loop_without_a_selector_is_run_as_it_is() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.001)
+        await respond(send)
+
+    loop = ProactorLike()
+    asyncio.set_event_loop(loop)
+    handler = Mangum(app, lifespan="off", raise_exceptions=True)
+    assert _call(handler)["statusCode"] == _call(handler)["statusCode"] == 200
+    loop.close()
+
+
+FOREIGN_POLICY = """
+    import asyncio, warnings
+    warnings.simplefilter("ignore")  # Python 3.14 deprecates policies
+    from mangum import Mangum
+    from tests.builders import http_v2_event, lambda_context
+
+    class Policy(asyncio.AbstractEventLoopPolicy):
+        loop = asyncio.new_event_loop()
+        def get_event_loop(self):
+            return self.loop
+
+    asyncio.set_event_loop_policy(Policy())
+    seen = []
+    async def app(scope, receive, send):
+        seen.append(asyncio.get_running_loop() is Policy.loop)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    handler = Mangum(app, lifespan="off")
+    handler(http_v2_event(), lambda_context())
+    handler(http_v2_event(), lambda_context())
+    print(seen)
+    Policy.loop.close()
+"""
+
+
+def test_a_policy_of_ones_own_says_which_loop_is_current() -> None:
+    assert output_of(FOREIGN_POLICY) == ["[True, True]"]
