@@ -133,6 +133,10 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
     "encode_query_string": {
         "three names": (TEN["REST"]["multiValueQueryStringParameters"],),
     },
+    "find_floats": {
+        "event": (TEN["v2"],),
+        "result": ({"statusCode": 200, "headers": {"a": "b"}, "body": "{}"},),
+    },
     "fold_headers": {
         "4 headers": (TEXTS,),
         "8 headers, two repeated": (MANY_TEXTS,),

@@ -31,6 +31,7 @@ __all__ = [
     "encode_multi_value_headers",
     "encode_path",
     "encode_query_string",
+    "find_floats",
     "fold_headers",
     "group_headers",
     "http_result",

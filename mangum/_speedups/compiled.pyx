@@ -25,6 +25,7 @@ from mangum._speedups.constants import (
     LONG_ESCAPES,
     MAX_ASCII_EXPANSION,
     MAX_EXPANSION,
+    MAX_JSON_DEPTH,
     MAX_NAMES,
     MAX_TEXT_EXPANSION,
     MIN_SIMD_BASE64_BYTES,
@@ -272,14 +273,16 @@ cdef extern from *:
     }
 
     static int mangum_is_ascii(const char *data, Py_ssize_t length) {
-        uint64_t all = 0, word;
-        for (; length >= 8; data += 8, length -= 8) {
-            memcpy(&word, data, 8);
-            all |= word;
+        uint64_t words[8], word;
+        for (; length >= 64; data += 64, length -= 64) {
+            memcpy(words, data, 64);
+            word = words[0] | words[1] | words[2] | words[3];
+            word |= words[4] | words[5] | words[6] | words[7];
+            if (word & BYTES(128)) return 0;
         }
-        word = 0;
-        memcpy(&word, data, (size_t)length);
-        return ((all | word) & BYTES(128)) == 0;
+        for (; length > 0; data++, length--)
+            if (*data & 128) return 0;
+        return 1;
     }
 
     static int mangum_has_marked(
@@ -458,6 +461,7 @@ cdef Py_ssize_t _MAX_EXPANSION = MAX_EXPANSION
 cdef Py_ssize_t _MAX_ASCII_EXPANSION = MAX_ASCII_EXPANSION
 cdef Py_ssize_t _MAX_TEXT_EXPANSION = MAX_TEXT_EXPANSION
 cdef Py_ssize_t _MAX_NAMES = MAX_NAMES
+cdef Py_ssize_t _MAX_JSON_DEPTH = MAX_JSON_DEPTH
 cdef Py_ssize_t _HEADER_BYTES = HEADER_BYTES
 cdef Py_ssize_t _ENVELOPE_BYTES = ENVELOPE_BYTES
 
@@ -1846,6 +1850,48 @@ cdef int _is_text(str content_type, list text_mime_types):
         else:
             return 1
     return 0
+
+
+# JSON
+
+
+def find_floats(value):
+    cdef list floats = []
+    cdef list level = [(value,)]
+    cdef list below
+    cdef Py_ssize_t _depth
+    for _depth in range(_MAX_JSON_DEPTH):
+        below = []
+        for items in level:
+            if type(items) is dict:
+                for item in (<dict> items).values():
+                    if not _sort(item, floats, below):
+                        return None
+            elif type(items) is list:
+                for item in <list> items:
+                    if not _sort(item, floats, below):
+                        return None
+            else:
+                for item in <tuple> items:
+                    if not _sort(item, floats, below):
+                        return None
+        if not below:
+            return floats
+        level = below
+    return None
+
+
+cdef inline bint _sort(object item, list floats, list below) except -1:
+    """Note a float or a container; whether it is of a type that is known."""
+    if type(item) is str or type(item) is int or type(item) is bool or item is None:
+        return True
+    if type(item) is float:
+        floats.append(item)
+    elif type(item) is dict or type(item) is list or type(item) is tuple:
+        below.append(item)
+    else:
+        return False
+    return True
 
 
 # The loop

@@ -50,3 +50,5 @@ LONG_ESCAPES = bytes({*range(0x20), 0x7F} - {*b"\b\t\n\f\r"})  # the control cha
 MAX_NAMES = 2
 HEADER_BYTES = 8
 ENVELOPE_BYTES = 100
+
+MAX_JSON_DEPTH = 100  # below both orjson's own limits and Python's recursion limit, which differ

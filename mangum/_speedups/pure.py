@@ -22,6 +22,7 @@ from mangum._speedups.constants import (
     LONG_ESCAPES,
     MAX_ASCII_EXPANSION,
     MAX_EXPANSION,
+    MAX_JSON_DEPTH,
     MAX_NAMES,
     MAX_TEXT_EXPANSION,
     NOT_TAKEN,
@@ -611,6 +612,37 @@ def _may_be_longer(body: bytes, room: int) -> bool:
     # so many bytes without a control character make up for the longest escapes in all others
     enough = -(-excess // (MAX_EXPANSION - expansion))
     return any(body.find(control, 0, enough) >= 0 for control in LONG_ESCAPES)
+
+
+# JSON
+
+
+def find_floats(value: Any) -> list[float] | None:
+    """The floats in a tree of exact built-in types; `None` if it holds any other, or is too deep.
+
+    Of subclasses, dataclasses, UUIDs and enums orjson writes some, and simplejson others.
+    """
+    floats: list[float] = []
+    level: list[Iterable[Any]] = [(value,)]
+    for _ in range(MAX_JSON_DEPTH):
+        below: list[Iterable[Any]] = []
+        for items in level:
+            for item in items:
+                kind = type(item)
+                if kind is str or kind is int or kind is bool or item is None:
+                    continue
+                if kind is float:
+                    floats.append(item)
+                elif kind is dict:
+                    below.append(item.values())  # orjson takes no keys but exact strings
+                elif kind is list or kind is tuple:
+                    below.append(item)
+                else:
+                    return None
+        if not below:
+            return floats
+        level = below
+    return None
 
 
 # The loop

@@ -15,11 +15,12 @@ import sys
 from functools import partial
 from importlib import import_module
 
+from mangum._speedups import find_floats
 from mangum.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any
 
 ORJSON = "orjson"
@@ -28,7 +29,6 @@ RUNTIME_CLIENT = "awslambdaric.lambda_runtime_client"
 
 JSON = "application/json"
 
-MAX_DEPTH = 100  # below both orjson's own limits and Python's recursion limit, which differ
 INFINITY = float("inf")
 MAX_INTEGER = 2.0**63  # orjson makes floats of longer integers
 
@@ -88,34 +88,6 @@ class OrjsonMarshaller:
             if floats is not None and _are_written_alike(floats):
                 return result, JSON
         return self.original.marshal_response(response)
-
-
-def find_floats(value: Any) -> list[float] | None:
-    """The floats in a tree of exact built-in types; `None` if it holds any other, or is too deep.
-
-    Of subclasses, dataclasses, UUIDs and enums orjson writes some, and simplejson others.
-    """
-    floats: list[float] = []
-    level: list[Iterable[Any]] = [(value,)]
-    for _ in range(MAX_DEPTH):
-        below: list[Iterable[Any]] = []
-        for items in level:
-            for item in items:
-                kind = type(item)
-                if kind is str or kind is int or kind is bool or item is None:
-                    continue
-                if kind is float:
-                    floats.append(item)
-                elif kind is dict:
-                    below.append(item.values())  # orjson takes no keys but exact strings
-                elif kind is list or kind is tuple:
-                    below.append(item)
-                else:
-                    return None
-        if not below:
-            return floats
-        level = below
-    return None
 
 
 def _are_read_alike(floats: list[float]) -> bool:

@@ -265,6 +265,48 @@ def test_may_exceed_agrees_around_the_limits(halves: Halves) -> None:
     assert disagreements(halves, "may_exceed", calls) == []
 
 
+# --- JSON -------------------------------------------------------------------------------------
+
+TREES: tuple[Any, ...] = (
+    1.5,
+    True,
+    2**70,
+    None,
+    "a",
+    b"a",
+    {},
+    [],
+    (),
+    {"a": [1, 1.5, {"b": (2.5, None, -0.0)}], "c": {"d": 3.5}},
+    {"a": {1, 2}},
+    [object],
+    {1: 2.5},
+    [type("Text", (str,), {})("a")],
+    [type("Float", (float,), {})(1.5)],
+    [type("List", (list,), {})([1.5])],
+    {"a": type("Dict", (dict,), {})(b=1.5)},
+    float("nan"),
+)
+
+
+def test_find_floats_agrees(halves: Halves) -> None:
+    deep = [
+        nested(depth, in_list=kind) for depth in (97, 98, 99, 100, 101) for kind in (True, False)
+    ]
+    calls = [(tree,) for tree in (*TREES, *deep)]
+    assert disagreements(halves, "find_floats", calls) == []
+
+
+@given(
+    tree=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    )
+)
+def test_drawn_trees_agree(halves: Halves, tree: Any) -> None:
+    check(halves, "find_floats", tree)
+
+
 # --- events -----------------------------------------------------------------------------------
 
 READERS = ("read_request", "rest_scope", "http_scope", "alb_scope")
