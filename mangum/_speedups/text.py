@@ -197,7 +197,7 @@ def _join_or_split(
     return pairs
 
 
-_UNUSUAL = (AttributeError, TypeError, ValueError)  # the last is UnicodeEncodeError's base
+_UNUSUAL = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def encode_headers(
@@ -258,6 +258,15 @@ def encode_multi_value_headers(
 def encode_edge_headers(headers: Mapping[str, Any] | None) -> tuple[Pairs, Texts]:
     """CloudFront's headers, `{"host": [{"key": "Host", "value": "example.org"}]}`, one pair for
     each value."""
+    if type(headers) is dict:
+        try:
+            keys, _ = _known.get((*headers,)) or _learn((*headers,))
+            only = [entry["value"] for [entry] in headers.values()]
+            if {*map(type, only)} == {str}:
+                texts = dict(zip([key.decode() for key in keys], only))
+                return [[key, value.encode()] for key, value in zip(keys, only)], texts
+        except _UNUSUAL:
+            pass
     collected: dict[str, list[str]] = {}
     for name, entries in ({} if headers is None else headers).items():
         for entry in () if entries is None else entries:
