@@ -37,7 +37,8 @@ def started() -> Iterator[dict[str, Process]]:
         pytest.skip(str(exc))
     missing: list[str] = []
     with processes(CONTENDERS, sys.executable, missing) as found:
-        assert (COMPILED in found) == _speedups.COMPILED, missing
+        # a pure run may find a compiled half beside it
+        assert COMPILED in found or not _speedups.COMPILED, missing
         assert {PURE, UPSTREAM} <= {*found}, missing
         yield found
 

@@ -1501,6 +1501,9 @@ async def _cancelled(scope: Scope, receive: Receive, send: Send) -> None:
     raise asyncio.CancelledError("the pool is gone") from ValueError("cause")
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="before Python 3.11 a task makes a new CancelledError"
+)
 def test_a_cancellation_by_the_application_says_where_and_why(environment: Environment) -> None:
     with pytest.raises(asyncio.CancelledError) as raised:
         environment.call(_cancelled)
