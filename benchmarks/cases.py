@@ -18,17 +18,8 @@ from benchmarks.events import (
     rest_event,
 )
 from benchmarks.payloads import NONE, payload
+from mangum.options import DEFAULT_TEXT_MIME_TYPES
 
-TEXT_MIME_TYPES = [
-    "text/",
-    "application/json",
-    "application/javascript",
-    "application/xml",
-    "application/vnd.api+json",
-    "application/vnd.oai.openapi",
-    "+json",
-    "+xml",
-]
 BINARY = "application/octet-stream"
 
 MANY_HEADERS = [
@@ -57,7 +48,7 @@ TEN, THIRTY = _sent(10), _sent(30)
 CONTEXT = Context()
 CLASSIC: dict[str, Any] = {
     "api_gateway_base_path": "/",
-    "text_mime_types": TEXT_MIME_TYPES,
+    "text_mime_types": DEFAULT_TEXT_MIME_TYPES,
     "exclude_headers": [],
     "edition": "classic",
     "forwarded_host": None,
@@ -73,7 +64,7 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
         "made": ({"type": "http"}, b""),
     },
     "alb_result": {
-        "33 bytes of JSON": (RESPONSE, [], TEXT_MIME_TYPES),
+        "33 bytes of JSON": (RESPONSE, [], DEFAULT_TEXT_MIME_TYPES),
     },
     "alb_scope": {
         "10 headers": (TEN["ALB"], CONTEXT, CLASSIC),
@@ -98,19 +89,24 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
         "encoded": ("/caf%C3%A9/a%20b/100%25",),
     },
     "decode_response": {
-        "33 bytes of JSON": (RESPONSE, [], TEXT_MIME_TYPES),
-        "10 KB of text": (response_with("10kb"), [], TEXT_MIME_TYPES),
-        "without content type": ({**RESPONSE, "headers": []}, [], TEXT_MIME_TYPES, "text/plain"),
+        "33 bytes of JSON": (RESPONSE, [], DEFAULT_TEXT_MIME_TYPES),
+        "10 KB of text": (response_with("10kb"), [], DEFAULT_TEXT_MIME_TYPES),
+        "without content type": (
+            {**RESPONSE, "headers": []},
+            [],
+            DEFAULT_TEXT_MIME_TYPES,
+            "text/plain",
+        ),
     },
     "encode_alb_query_string": {
         "respelled": (TEN["ALB"]["multiValueQueryStringParameters"], False),
         "as sent": (TEN["ALB"]["multiValueQueryStringParameters"], True),
     },
     "encode_body": {
-        "33 bytes of JSON": (BODY, "application/json", "", TEXT_MIME_TYPES),
-        "1 MB of JSON": (payload("1mb").data, "application/json", "", TEXT_MIME_TYPES),
-        "1 KB of binary": (bytes(1024), BINARY, "", TEXT_MIME_TYPES),
-        "4 MB of binary": (payload("4mb").data, BINARY, "", TEXT_MIME_TYPES),
+        "33 bytes of JSON": (BODY, "application/json", "", DEFAULT_TEXT_MIME_TYPES),
+        "1 MB of JSON": (payload("1mb").data, "application/json", "", DEFAULT_TEXT_MIME_TYPES),
+        "1 KB of binary": (bytes(1024), BINARY, "", DEFAULT_TEXT_MIME_TYPES),
+        "4 MB of binary": (payload("4mb").data, BINARY, "", DEFAULT_TEXT_MIME_TYPES),
     },
     "encode_edge_headers": {
         "10 headers": (TEN["Edge"]["headers"],),
@@ -146,7 +142,7 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
         "8 headers, two repeated": (MANY_TEXTS,),
     },
     "http_result": {
-        "33 bytes of JSON": (RESPONSE, [], TEXT_MIME_TYPES, "application/json"),
+        "33 bytes of JSON": (RESPONSE, [], DEFAULT_TEXT_MIME_TYPES, "application/json"),
     },
     "http_scope": {
         "10 headers": (TEN["v2"], CONTEXT, CLASSIC),
@@ -161,7 +157,7 @@ CASES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "recognise": {source: (TEN[source],) for source in ("v2", "REST", "ALB")},
     "rest_result": {
-        "33 bytes of JSON": (RESPONSE, [], TEXT_MIME_TYPES),
+        "33 bytes of JSON": (RESPONSE, [], DEFAULT_TEXT_MIME_TYPES),
     },
     "rest_scope": {
         "10 headers": (TEN["REST"], CONTEXT, CLASSIC),

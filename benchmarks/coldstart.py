@@ -20,10 +20,9 @@ from benchmarks import results
 from benchmarks.contenders import COMPILED, CONTENDERS, PURE, ROOT, UPSTREAM, fetch_upstream
 from benchmarks.tables import Table
 from mangum.cli.chart import Chart, Stack, svg
-from mangum.cli.importtime import GROUPS, by_group
 from mangum.cli.measure import Result, measure
 from mangum.cli.probe import Plan, Probe, Variant, prepare
-from mangum.cli.report import as_json
+from mangum.cli.report import as_json, imports_chart
 from mangum.cli.sample import HTTP_EVENT
 from mangum.local.environment import FOREIGN, Function
 
@@ -120,15 +119,8 @@ def starts_table(measured: Sequence[Result]) -> Table:
 
 def chart(measured: Sequence[Result]) -> str:
     """CPU time of the phases, and the imports by group."""
-    groups = [
-        Stack(
-            it.variant.label,
-            {title: by_group(it.modules).get(group, 0.0) for group, title in GROUPS.items()},
-        )
-        for it in measured
-    ]
     cpu = [Stack(it.variant.label, _phases(it)) for it in measured]
-    return svg([Chart("CPU, ms, smallest", cpu), Chart("Imports by group, ms", groups)])
+    return svg([Chart("CPU, ms, smallest", cpu), imports_chart(measured)])
 
 
 def _variants() -> list[Variant]:

@@ -38,11 +38,9 @@ from mangum._speedups.constants import (
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object)
     Py_ssize_t PyUnicode_GET_LENGTH(object)
-    object PyUnicode_AsUTF8String(object)
     object PyUnicode_AsEncodedString(object, const char*, const char*)
     object PyUnicode_DecodeUTF8(const char*, Py_ssize_t, const char*)
     object PyUnicode_DecodeLatin1(const char*, Py_ssize_t, const char*)
-    object PyUnicode_New(Py_ssize_t, Py_UCS4)
     object PyUnicode_Join(object, object)
     list PyList_New(Py_ssize_t)
     int PyList_SetSlice(object, Py_ssize_t, Py_ssize_t, PyObject*) except -1
@@ -225,6 +223,20 @@ cdef extern from *:
         return PyDict_GET_SIZE(dict) > former;
     }
 
+    /* Whether it is a pair of bytes; they are borrowed from it. */
+    static inline int mangum_pair(PyObject *header, PyObject **name, PyObject **value) {
+        if (PyTuple_CheckExact(header) && PyTuple_GET_SIZE(header) == 2) {
+            *name = PyTuple_GET_ITEM(header, 0);
+            *value = PyTuple_GET_ITEM(header, 1);
+        } else if (PyList_CheckExact(header) && PyList_GET_SIZE(header) == 2) {
+            *name = PyList_GET_ITEM(header, 0);
+            *value = PyList_GET_ITEM(header, 1);
+        } else {
+            return 0;
+        }
+        return PyBytes_CheckExact(*name) && PyBytes_CheckExact(*value);
+    }
+
     /* Puts `[name, value]` into an empty place of a list. */
     static inline int mangum_set_pair(
         PyObject *pairs, Py_ssize_t index, PyObject *name, PyObject *value
@@ -400,11 +412,11 @@ cdef extern from *:
         PyObject* parameters
         PyObject* multi_value_parameters
         bint is_odd
-    bint mangum_is_json(object)
     void mangum_walk(dict, Fields*)
     int mangum_add_key(dict, object, object) except -1
     object mangum_new(object, tuple)
     bint mangum_has_init_of(object, object)
+    bint mangum_pair(object, PyObject**, PyObject**)
     int mangum_set_pair(object, Py_ssize_t, object, object) except -1
     int mangum_put_pair(object, Py_ssize_t, object, object) except -1
     object mangum_join_ascii(object)
@@ -485,7 +497,7 @@ def read_request(event, context, config, exchange_type, raise_exceptions=False):
     cdef object source, scope, body
     cdef Exchange exchange
     cdef Fields fields
-    if type(event) is not dict:
+    if type(event) is not dict or type(config) is not dict:
         return pure().read_request(event, context, config, exchange_type, raise_exceptions)
     mangum_walk(event, &fields)
     if fields.is_odd:
@@ -503,7 +515,7 @@ def read_request(event, context, config, exchange_type, raise_exceptions=False):
         else:
             scope = _alb_scope(event, context, config, &fields)
         body = decode_body(_value(fields.body), True if _value(fields.is_base64) else False)
-        if _edition(config) and _has_tls(source, event, scope):
+        if _is_modern(config) and _has_tls(source, event, scope):
             return None
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         return None
@@ -518,7 +530,7 @@ def read_request(event, context, config, exchange_type, raise_exceptions=False):
 
 cdef bint _has_tls(object source, dict event, dict scope) except -1:
     cdef object request_context = event["requestContext"]
-    if source == "APIGateway":
+    if source is _REST:
         return True if (request_context.get("identity") or {}).get("clientCert") else False
     if (request_context.get("authentication") or {}).get("clientCert"):
         return True
@@ -532,11 +544,12 @@ cdef bint _has_tls(object source, dict event, dict scope) except -1:
 
 def write_result(event, exchange, config):
     cdef Exchange sent
-    cdef bint is_classic = not _edition(config)
+    cdef bint is_classic
     cdef object result, source, too_large
     cdef Kind kind
     if not isinstance(exchange, Exchange) or type(config) is not dict or type(event) is not dict:
         return pure().write_result(event, exchange, config)
+    is_classic = not _is_modern(config)
     sent = <Exchange> exchange
     source = sent.source
     if source == _HTTP:
@@ -695,7 +708,7 @@ cdef object _rest_scope(dict event, object context, object config, Fields* field
     cdef dict request_context
     if fields.is_odd or not _is_plain(config):
         return pure().rest_scope(event, context, config)
-    modern = _edition(config)
+    modern = _is_modern(config)
     found = _value(fields.request_context)
     path = _value(fields.path) or "/"
     method = _value(fields.method)
@@ -760,7 +773,7 @@ cdef object _http_scope(dict event, object context, object config, Fields* field
     cdef dict request_context, http
     if fields.is_odd or not _is_plain(config):
         return pure().http_scope(event, context, config)
-    modern = _edition(config)
+    modern = _is_modern(config)
     found = _value(fields.request_context)
     path = _value(fields.raw_path)
     if type(found) is not dict or not _is_path(path):
@@ -791,8 +804,10 @@ cdef object _http_scope(dict event, object context, object config, Fields* field
     elif not PyUnicode_IS_ASCII(path):
         return pure().http_scope(event, context, config)
     elif modern:
-        stage = request_context.get("stage") or "$default"
-        if type(stage) is not str or (<str> path).startswith(stage, 1):
+        stage = request_context.get("stage")
+        if stage is None:
+            stage = "$default"
+        if type(stage) is not str or (<str> path).startswith(stage or "$default", 1):
             return pure().http_scope(event, context, config)
     headers = _pairs(_value(fields.headers), _value(fields.cookies), &noted)
     if headers is None:
@@ -816,7 +831,7 @@ cdef object _alb_scope(dict event, object context, object config, Fields* fields
     cdef bint modern
     if fields.is_odd or not _is_plain(config):
         return pure().alb_scope(event, context, config)
-    modern = _edition(config)
+    modern = _is_modern(config)
     path = _value(fields.path) or "/"
     method = _value(fields.method)
     if not _is_path(path) or type(method) is not str:
@@ -847,11 +862,9 @@ cdef object _alb_scope(dict event, object context, object config, Fields* fields
     )
 
 
-cdef bint _edition(object config) except -1:
-    """Whether it is newer than the classic one."""
-    if type(config) is not dict:
-        return config.get("edition", "classic") != "classic"
-    return (<dict> config).get("edition", "classic") != "classic"
+cdef bint _is_modern(dict config) except -1:
+    """Whether the edition is newer than the classic one."""
+    return config.get("edition", "classic") != "classic"
 
 
 cdef bint _is_plain(object config) except -1:
@@ -989,7 +1002,7 @@ cdef object _server(Noted* noted, int default_port):
     return pure().server_of(texts, default_port)
 
 
-cdef bint _equals(object text, const char* expected, Py_ssize_t length):
+cdef inline bint _equals(object text, const char* expected, Py_ssize_t length):
     return (
         PyUnicode_GET_LENGTH(text) == length
         and PyUnicode_IS_ASCII(text)
@@ -1001,7 +1014,7 @@ cdef bint _equals(object text, const char* expected, Py_ssize_t length):
 
 cdef struct Noted:
     # The values of the headers that decide other parts of a scope; NULL for those that are missing.
-    # They are borrowed, from the event or from `joined`.
+    # They are borrowed from the event.
     PyObject* host
     PyObject* proto
     PyObject* port
@@ -1418,26 +1431,33 @@ cpdef object decode_body(body, is_base64):
 # Response side
 
 
+cdef inline str _lower_name(bytes name):
+    """A header's name as lower-case text; `None` if it takes a closer look."""
+    cdef char[72] lower
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(name)
+    cdef unsigned int hash
+    if length > MAX_NAME:
+        return None
+    hash = mangum_lower(lower, PyBytes_AS_STRING(name), length)
+    return mangum_name_text(lower, length, hash) if hash else None
+
+
+cdef inline str _latin1(bytes value):
+    return PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), NULL)
+
+
 cpdef object copy_headers(headers):
     cdef list copy = []
-    cdef object name, value
+    cdef PyObject* name
+    cdef PyObject* value
     if type(headers) is not list and type(headers) is not tuple:
         return pure().copy_headers(headers)
     for header in headers:
-        if type(header) is tuple and len(<tuple> header) == 2:
-            name = (<tuple> header)[0]
-            value = (<tuple> header)[1]
-        elif type(header) is list and len(<list> header) == 2:
-            name = (<list> header)[0]
-            value = (<list> header)[1]
-            header = None
-        else:
+        if not mangum_pair(header, &name, &value):
             return pure().copy_headers(headers)
-        if type(name) is not bytes or type(value) is not bytes:
+        if _is_forbidden(<bytes> name) or _is_forbidden(<bytes> value):
             return pure().copy_headers(headers)
-        if _is_forbidden(name) or _is_forbidden(value):
-            return pure().copy_headers(headers)
-        copy.append([name, value] if header is None else header)
+        copy.append(header if type(header) is tuple else [<bytes> name, <bytes> value])
     return copy
 
 
@@ -1479,20 +1499,14 @@ cdef object _may_exceed(
 ):
     """`None` if it takes a closer look; -1 for no limit of the headers."""
     cdef Py_ssize_t sent = 0, frame
+    cdef PyObject* name
+    cdef PyObject* value
     if type(headers) is not list or type(body) is not bytes:
         return None
     for header in <list> headers:
-        if type(header) is list and len(<list> header) == 2:
-            name = (<list> header)[0]
-            value = (<list> header)[1]
-        elif type(header) is tuple and len(<tuple> header) == 2:
-            name = (<tuple> header)[0]
-            value = (<tuple> header)[1]
-        else:
+        if not mangum_pair(header, &name, &value):
             return None
-        if type(name) is not bytes or type(value) is not bytes:
-            return None
-        sent += PyBytes_GET_SIZE(name) + PyBytes_GET_SIZE(value)
+        sent += PyBytes_GET_SIZE(<bytes> name) + PyBytes_GET_SIZE(<bytes> value)
     if 0 <= max_header_bytes < sent:
         return True
     frame = _MAX_NAMES * sent + _HEADER_BYTES * len(<list> headers) + _ENVELOPE_BYTES
@@ -1558,9 +1572,9 @@ cdef object _result(
     object default_content_type,
 ):
     """The result of a source; `None` if it takes a closer look."""
-    cdef char[72] lower
-    cdef Py_ssize_t length
-    cdef unsigned int hash
+    cdef PyObject* raw_name
+    cdef PyObject* raw_value
+    cdef str name
     cdef object content_type = None, content_encoding = None, found
     cdef dict single = {}, multiple = None, result
     cdef list cookies = None
@@ -1573,34 +1587,20 @@ cdef object _result(
     ):
         return None
     for header in <list> headers:
-        if type(header) is tuple and len(<tuple> header) == 2:
-            name = (<tuple> header)[0]
-            value = (<tuple> header)[1]
-        elif type(header) is list and len(<list> header) == 2:
-            name = (<list> header)[0]
-            value = (<list> header)[1]
-        else:
+        if not mangum_pair(header, &raw_name, &raw_value):
             return None
-        if type(name) is not bytes or type(value) is not bytes:
+        name = _lower_name(<bytes> raw_name)
+        if name is None:
             return None
-        length = PyBytes_GET_SIZE(name)
-        if length > MAX_NAME:
-            return None
-        hash = mangum_lower(lower, PyBytes_AS_STRING(name), length)
-        if hash == 0:
-            return None
-        name = mangum_name_text(lower, length, hash)
-        value = PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), NULL)
-        if length == 12:
-            if content_type is None and memcmp(lower, b"content-type", 12) == 0:
-                content_type = value
-        elif length == 16:
-            if content_encoding is None and memcmp(lower, b"content-encoding", 16) == 0:
-                content_encoding = value
+        value = _latin1(<bytes> raw_value)
+        if content_type is None and _equals(name, b"content-type", 12):
+            content_type = value
+        elif content_encoding is None and _equals(name, b"content-encoding", 16):
+            content_encoding = value
         if exclude and name in <list> exclude:
             continue
         if kind == HTTP:
-            if length == 10 and memcmp(lower, b"set-cookie", 10) == 0:
+            if _equals(name, b"set-cookie", 10):
                 if cookies is None:
                     cookies = []
                 cookies.append(value)
@@ -1680,37 +1680,23 @@ def decode_response(response, exclude, text_mime_types, default_content_type="")
 
 def decode_headers(headers, exclude):
     cdef list texts = []
-    cdef object name, value, content_type = None, content_encoding = None
-    cdef char[72] lower
-    cdef Py_ssize_t length
-    cdef unsigned int hash
+    cdef PyObject* raw_name
+    cdef PyObject* raw_value
+    cdef str name
+    cdef object value, content_type = None, content_encoding = None
     if type(headers) is not list or (type(exclude) is not list and type(exclude) is not tuple):
         return pure().decode_headers(headers, exclude)
     for header in <list> headers:
-        if type(header) is list and len(<list> header) == 2:
-            name = (<list> header)[0]
-            value = (<list> header)[1]
-        elif type(header) is tuple and len(<tuple> header) == 2:
-            name = (<tuple> header)[0]
-            value = (<tuple> header)[1]
-        else:
+        if not mangum_pair(header, &raw_name, &raw_value):
             return pure().decode_headers(headers, exclude)
-        if type(name) is not bytes or type(value) is not bytes:
+        name = _lower_name(<bytes> raw_name)
+        if name is None:
             return pure().decode_headers(headers, exclude)
-        length = PyBytes_GET_SIZE(name)
-        if length > MAX_NAME:
-            return pure().decode_headers(headers, exclude)
-        hash = mangum_lower(lower, PyBytes_AS_STRING(name), length)
-        if hash == 0:
-            return pure().decode_headers(headers, exclude)
-        name = mangum_name_text(lower, length, hash)
-        value = PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), NULL)
-        if length == 12:
-            if content_type is None and memcmp(lower, b"content-type", 12) == 0:
-                content_type = value
-        elif length == 16:
-            if content_encoding is None and memcmp(lower, b"content-encoding", 16) == 0:
-                content_encoding = value
+        value = _latin1(<bytes> raw_value)
+        if content_type is None and _equals(name, b"content-type", 12):
+            content_type = value
+        elif content_encoding is None and _equals(name, b"content-encoding", 16):
+            content_encoding = value
         if not exclude or name not in exclude:
             texts.append((name, value))
     return (
@@ -1863,35 +1849,21 @@ def find_floats(value):
     for _depth in range(_MAX_JSON_DEPTH):
         below = []
         for items in level:
-            if type(items) is dict:
-                for item in (<dict> items).values():
-                    if not _sort(item, floats, below):
-                        return None
-            elif type(items) is list:
-                for item in <list> items:
-                    if not _sort(item, floats, below):
-                        return None
-            else:
-                for item in <tuple> items:
-                    if not _sort(item, floats, below):
-                        return None
+            for item in items:
+                if type(item) is str or type(item) is int or type(item) is bool or item is None:
+                    continue
+                if type(item) is float:
+                    floats.append(item)
+                elif type(item) is dict:
+                    below.append((<dict> item).values())
+                elif type(item) is list or type(item) is tuple:
+                    below.append(item)
+                else:
+                    return None
         if not below:
             return floats
         level = below
     return None
-
-
-cdef inline bint _sort(object item, list floats, list below) except -1:
-    """Note a float or a container; whether it is of a type that is known."""
-    if type(item) is str or type(item) is int or type(item) is bool or item is None:
-        return True
-    if type(item) is float:
-        floats.append(item)
-    elif type(item) is dict or type(item) is list or type(item) is tuple:
-        below.append(item)
-    else:
-        return False
-    return True
 
 
 # The loop

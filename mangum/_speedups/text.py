@@ -108,33 +108,38 @@ def _unquote_to_bytes(text: str) -> bytes:
 # Request side: headers
 
 _MAX_KNOWN = 256
+_MAX_NAMES = 64
 _MAX_NAME = 64
 _NOTED = ("host", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
 """The headers that decide other parts of a scope."""
 
-_known: dict[tuple[str, ...], tuple[list[bytes], list[tuple[str, str]]]] = {}
 
-
-def _learn(names: tuple[Any, ...]) -> tuple[list[bytes], list[tuple[str, str]]]:
-    """The keys of headers, and the noted ones among them by their lower-case and their own names.
+class _Known(dict):  # type: ignore[type-arg]
+    """By the names of headers, `("Host", "Accept")`: their keys, `[b"host", b"accept"]`, and the
+    noted ones among them by their lower-case and their own names, `[("host", "Host")]`.
 
     Clients are few kinds of programs, and each sends the same names with every request. Raises
     `TypeError` for names that can't be keys as they are.
     """
-    lower = {}
-    for name in names:
-        if type(name) is not str or len(name) > _MAX_NAME or not name.isascii():
+
+    def __missing__(self, names: tuple[Any, ...]) -> tuple[list[bytes], list[tuple[str, str]]]:
+        lower = {}
+        for name in names:
+            if type(name) is not str or len(name) > _MAX_NAME or not name.isascii():
+                raise TypeError
+            lower[name.lower()] = name
+        if len(lower) != len(names):  # one in two spellings
             raise TypeError
-        lower[name.lower()] = name
-    if len(lower) != len(names):  # one in two spellings
-        raise TypeError
-    if len(_known) >= _MAX_KNOWN:
-        _known.clear()
-    keys = [name.encode() for name in lower]
-    found = keys, [(name, lower[name]) for name in _NOTED if name in lower]
-    if len(names) <= _MAX_NAME:
-        _known[names] = found
-    return found
+        if len(self) >= _MAX_KNOWN:
+            self.clear()
+        keys = [name.encode() for name in lower]
+        found = keys, [(name, lower[name]) for name in _NOTED if name in lower]
+        if len(names) <= _MAX_NAMES:
+            self[names] = found
+        return found
+
+
+_known = _Known()
 
 
 def quick_headers(headers: Any, cookies: Any) -> tuple[Pairs, Texts] | None:
@@ -143,8 +148,7 @@ def quick_headers(headers: Any, cookies: Any) -> tuple[Pairs, Texts] | None:
     if type(headers) is not dict:
         return None
     try:
-        names = (*headers,)
-        keys, noted = _known.get(names) or _learn(names)
+        keys, noted = _known[(*headers,)]
         pairs = [[key, value.encode()] for key, value in zip(keys, headers.values())]
         if cookies:
             if type(cookies) is not list or b"cookie" in keys:
@@ -168,7 +172,7 @@ def quick_multi_value_headers(
         names = (*multi_value_headers,)
         if headers and (type(headers) is not dict or (*headers,) != names):
             return None
-        keys, noted = _known.get(names) or _learn(names)
+        keys, noted = _known[names]
         texts = {}
         for text, name in noted:
             [texts[text]] = multi_value_headers[name]
@@ -260,7 +264,7 @@ def encode_edge_headers(headers: Mapping[str, Any] | None) -> tuple[Pairs, Texts
     each value."""
     if type(headers) is dict:
         try:
-            keys, _ = _known.get((*headers,)) or _learn((*headers,))
+            keys, _ = _known[(*headers,)]
             only = [entry["value"] for [entry] in headers.values()]
             if {*map(type, only)} == {str}:
                 texts = dict(zip([key.decode() for key in keys], only))
@@ -409,9 +413,9 @@ def server_of(texts: Texts, default_port: int) -> tuple[str, int]:
     host, forwarded_port = texts.get("host"), texts.get("x-forwarded-port")
     if host and ":" not in host and (forwarded_port is None or forwarded_port == "443"):
         return host, default_port if forwarded_port is None else 443
-    name, port = split_host(texts.get("host") or "mangum")
-    if port is None and "x-forwarded-port" in texts:
-        port = split_host(f"host:{first(texts['x-forwarded-port'])}")[1]
+    name, port = split_host(host or "mangum")
+    if port is None and forwarded_port is not None:
+        port = split_host(f"host:{first(forwarded_port)}")[1]
     return name or "mangum", default_port if port is None else port
 
 
@@ -422,40 +426,36 @@ def copy_headers(headers: Iterable[Iterable[Any]] | None) -> Any:
     """What an application sent as headers, so that what it does to its own lists afterwards changes
     nothing; tuples of bytes stay as they are. Raises `TypeError` if they are no pairs of bytes,
     `ValueError` for a line break or a zero byte."""
-    if type(headers) is list:
-        try:
-            quick = _copy_bytes(headers)
-        except (TypeError, ValueError):
-            quick = None
-        if quick is not None:
-            return quick
+    copy = _copy_bytes(headers) if type(headers) is list else None
     try:
-        copy = [
-            header if type(header) is tuple and _is_pair(header) else [_bytes(it) for it in header]
-            for header in headers or ()
-        ]
+        if copy is None:
+            copy = [
+                header
+                if type(header) is tuple and _is_pair(header)
+                else [_bytes(it) for it in header]
+                for header in headers or ()
+            ]
         joined = b"".join([name + value for name, value in copy])
     except (TypeError, ValueError):
         raise TypeError("headers are pairs of bytes") from None
+    # numbers, as bytes are tried as a number first, at the cost of an exception
     if 10 in joined or 13 in joined or 0 in joined:
         raise ValueError("a line break or a zero byte in a header")
     return copy
 
 
 def _copy_bytes(headers: list[Any]) -> list[Any] | None:
-    """The copy of a list of nothing but allowed pairs of bytes; `None` if it takes a closer
-    look."""
+    """The copy of a list of nothing but pairs of bytes; `None` if it takes a closer look."""
     copy = []
     for header in headers:
-        if len(header) != 2:
+        kind = type(header)
+        if (kind is not tuple and kind is not list) or len(header) != 2:
             return None
         name, value = header
         if type(name) is not bytes or type(value) is not bytes:
             return None
-        copy.append(header if type(header) is tuple else [name, value])
-    joined = b"".join([name + value for name, value in copy])
-    # numbers, as bytes are tried as a number first, at the cost of an exception
-    return None if 10 in joined or 13 in joined or 0 in joined else copy
+        copy.append(header if kind is tuple else [name, value])
+    return copy
 
 
 def _is_pair(header: tuple[Any, ...]) -> bool:

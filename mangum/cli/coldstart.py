@@ -23,7 +23,7 @@ from mangum.cli.measure import FAILED_STEP, PHASES, Failed, measure
 from mangum.cli.probe import InterpreterFailed, Plan, Variant, prepare
 from mangum.cli.report import as_json, as_svg, print_results
 from mangum.cli.sample import HTTP_EVENT
-from mangum.cli.usage import WRONG_USE, WrongUse
+from mangum.cli.usage import WRONG_USE, WrongUse, seconds
 from mangum.local.environment import Function
 
 MEASURED, FAILED = 0, 1
@@ -86,7 +86,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--python", default=sys.executable, metavar="FILE", help="the interpreter (default: this)")
     add(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         default=30.0,
         metavar="SECONDS",
         help="for the initialisation and for each call (default: 30)",
@@ -136,16 +136,6 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10_000):
         raise ArgumentTypeError("a number from 1 to 10000 is needed")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds <= 900:
-        raise ArgumentTypeError("a number of seconds up to 900 is needed")
-    return seconds
 
 
 def _check_writable(path: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import traceback
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mangum.cli.context import Context
 from mangum.cli.events import SOURCES, check_source, read_event, recognise
 from mangum.cli.load import load, split_target
 from mangum.cli.terminal import painter
-from mangum.cli.usage import WRONG_USE, WrongUse
+from mangum.cli.usage import WRONG_USE, WrongUse, seconds
 
 ANSWERED, RAISED, CLIENT_ERROR, SERVER_ERROR = 0, 1, 4, 5
 
@@ -69,7 +69,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--app-dir", default=".", metavar="DIR", help="where the module is (default: here)")
     add(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         default=30.0,
         metavar="SECONDS",
         help="what context.get_remaining_time_in_millis() starts at (default: 30)",
@@ -102,16 +102,6 @@ def run(arguments: Namespace) -> int:
         _print_failure(error, context, arguments.raw)
         return RAISED
     return code
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds <= 900:
-        raise ArgumentTypeError("a number of seconds up to 900 is needed")
-    return seconds
 
 
 def _load(target: str, folder: str, module_name: str) -> Any:

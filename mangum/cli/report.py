@@ -60,19 +60,26 @@ def as_json(results: Sequence[Result], plan: Plan) -> dict[str, Any]:
     }
 
 
+def imports_chart(results: Sequence[Result]) -> Chart:
+    """The imports by group of every variant."""
+    return Chart(
+        "Imports by group, ms",
+        [
+            Stack(
+                it.variant.label,
+                {title: by_group(it.modules).get(group, 0.0) for group, title in GROUPS.items()},
+            )
+            for it in results
+        ],
+    )
+
+
 def as_svg(results: Sequence[Result]) -> str:
     """The imports by group of every variant, and the packages of the first."""
-    groups = [
-        Stack(
-            result.variant.label,
-            {title: by_group(result.modules).get(group, 0.0) for group, title in GROUPS.items()},
-        )
-        for result in results
-    ]
     packages = [*by_package(results[0].modules).items()][:LARGEST]
     return svg(
         [
-            Chart("Imports by group, ms", groups),
+            imports_chart(results),
             Chart(
                 f"Largest packages of {results[0].variant.label}, ms",
                 [Stack(name, {"": ms}) for name, ms in packages],

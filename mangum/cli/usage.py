@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import NoReturn
 
 WRONG_USE = 2
@@ -17,3 +17,15 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise WrongUse(f"{message}; `{self.prog} --help` lists what can be given")
+
+
+def seconds(text: str) -> float:
+    """The type of an option that is a time: up to 15 minutes, as long as Lambda lets anything
+    run."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= 900:
+        raise ArgumentTypeError("a number of seconds up to 900 is needed")
+    return value

@@ -20,7 +20,7 @@ __all__ = ["HTTPCycle", "HTTPCycleState"]
 
 logger = logging.getLogger("mangum.http")
 
-_COMPLETE = 2  # the stage
+_LAST_STAGE = 2
 INFO = logging.INFO
 _levels: dict[int, bool] = getattr(logger, "_cache", {})  # which are on, as asking takes a while
 
@@ -73,15 +73,15 @@ class HTTPCycle(Exchange):
             self._disconnect()
             if not isinstance(exc, Exception):
                 raise
-            if self.raise_exceptions and (self.stage != _COMPLETE or self.status >= 500):
+            if self.raise_exceptions and (self.stage != _LAST_STAGE or self.status >= 500):
                 raise
             logger.exception("An error occurred running the application.")
-            if self.stage != _COMPLETE:
+            if self.stage != _LAST_STAGE:
                 self._answer_500()
         else:
             if not self.is_over():
                 self._disconnect()
-                if self.stage != _COMPLETE:
+                if self.stage != _LAST_STAGE:
                     missing = "the last 'http.response.body'" if self.stage else "a response"
                     logger.error("The application returned without sending %s.", missing)
                     self._answer_500()
@@ -160,7 +160,7 @@ class HTTPCycle(Exchange):
             response["headers"],
             response["body"],
         )
-        self.stage = _COMPLETE
+        self.stage = _LAST_STAGE
 
 
 def _status(message: Message) -> int:

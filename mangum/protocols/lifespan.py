@@ -25,7 +25,6 @@ DEBUG = logging.DEBUG
 _levels: dict[int, bool] = getattr(logger, "_cache", {})  # which are on, as asking takes a while
 
 READY = LifespanCycleState.READY
-_STARTING = (LifespanCycleState.CONNECTING, LifespanCycleState.STARTUP)
 _NOTHING_TO_COME = (
     LifespanCycleState.SHUTDOWN,
     LifespanCycleState.COMPLETE,
@@ -81,7 +80,7 @@ class LifespanCycle:
     def started(self) -> bool:
         """Whether the application has started, has not been shut down, and its loop still
         exists."""
-        return self.state is READY and (self.loop is None or not self.loop.is_closed())
+        return self.state is READY and not self._loop_is_closed
 
     @property
     def supported(self) -> bool:

@@ -270,13 +270,11 @@ def run(coroutine: Coroutine[Any, Any, Any], factory: LoopFactory | None = None)
         kept = _main  # `drive` tells another thread
         if kept is not None and (ANYIO_BACKEND not in _modules or kept.stop_workers is not None):
             task = drive(kept.parts, coroutine)
-            if task is True:
-                return None
     if kept is None or task is None:
         kept = _prepare(coroutine, factory)
         task = drive(kept.parts, coroutine)
-        if task is True:
-            return None
+    if task is True:
+        return None
     if task is None:
         return _finish(kept, kept.loop.create_task(coroutine), by_hand=False)
     return _finish(kept, task, by_hand=True)
