@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import instructions, report, results
+from benchmarks import instructions, report, results, websockets
 from benchmarks.contenders import ContenderFailed, fetch_upstream, version_of
 from benchmarks.parts import PARTS, Run
 
-QUICK = ("main", "instructions", "coldstart", "functions")
+QUICK = ("main", "instructions", "coldstart", "functions", "websockets")
 
 
 def markdown(folder: Path) -> str:
-    """The main table, the instructions and the import's cost, of the last run."""
+    """The main table, the instructions, the import's cost and WebSocket messages, of the last
+    run."""
     parts = []
     main_table = results.load(folder, "main")
     if main_table is not None:
@@ -31,12 +32,16 @@ def markdown(folder: Path) -> str:
         from benchmarks import coldstart  # which imports mangum
 
         parts.append(coldstart.imports_table(started_cold["imports"]).markdown())
+    messages = results.load(folder, websockets.NAME)
+    if messages is not None:
+        compared = [websockets.row_from_json(row) for row in messages["rows"]]
+        parts.append(websockets.table(compared, goals=False).markdown())
     return "\n\n".join(parts) or f"Nothing was measured yet: {folder} is empty."
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two minutes instead of ten")
+    parser.add_argument("--quick", action="store_true", help="four minutes instead of fifteen")
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--rows", nargs="+", default=[], help="words that a row's name has")
     parser.add_argument("--python", nargs="+", default=[sys.executable], help="which to run on")

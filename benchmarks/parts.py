@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import functions, instructions, report, results
+from benchmarks import functions, instructions, report, results, websockets
 from benchmarks.compare import Effort, Timing, measure
 from benchmarks.contenders import CONTENDERS, ContenderFailed
 from benchmarks.process import processes
@@ -115,11 +115,22 @@ def start_cold(run: Run, part: str) -> bool:
     return True
 
 
+def send_messages(run: Run, part: str) -> bool:
+    """WebSocket messages beside boto3; `False` if something can't be measured."""
+    try:
+        websockets.run(run.pace == "quick", run.folder, run.python)
+    except websockets.BenchmarkFailed as exc:
+        _print_lines([f"{part}: {exc}"])
+        return False
+    return True
+
+
 PARTS: dict[str, Callable[[Run, str], bool]] = {
     "main": compare,
     "instructions": count,
     "coldstart": start_cold,
     "functions": time_functions,
+    "websockets": send_messages,
     "matrix": compare,
 }
 """Each returns whether all is well."""

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
         LambdaHandler,
         LifespanMode,
         LifespanScope,
+        WebSocketBinary,
+        WebSocketMode,
+        WebSocketReplay,
     )
+    from mangum.websockets.adapter import AdapterGroups, EventCycle, WebSockets
 
 __all__ = ["DEFAULT_TEXT_MIME_TYPES", "Mangum"]
 
@@ -59,6 +63,25 @@ class Mangum:
       without it they are errors.
     * **loop_factory**: makes the event loop, `uvloop.new_event_loop`; by default asyncio's current
       or a new one serves.
+    * **dsn**: where the connections of a WebSocket API are remembered between their events,
+      `"dynamodb://table?region=eu-west-1"`, `"s3://bucket/prefix"`, `"postgresql://..."`,
+      `"redis://..."` or `"sqlite:///file.db"`.
+    * **ws_config**: the same in the form of older versions, `{"backend": "s3", "params": {"bucket":
+      "..."}}`.
+    * **api_gateway_endpoint_url**: where messages to WebSocket clients are posted; by default the
+      API's own host, as the event tells.
+    * **api_gateway_region_name**: the region of that API; by default that of its host, or of the
+      function.
+    * **websocket_mode**: `"message"` calls the application for each message, `"session"` once for
+      each connection, as a server does. By default the edition decides: `"message"` in classic,
+      `"session"` in 2026.
+    * **websocket_path**: the `path` that the application sees, as no event carries one: a text, or
+      a callable that takes the event.
+    * **websocket_binary**: what to do with bytes that are not UTF-8, as API Gateway delivers text
+      only: `"error"` refuses them, `"base64"` sends them as base64.
+    * **websocket_replay**: what a session gets again where it goes on in another execution
+      environment: `"connect"`, or `"messages"` for all that the client has sent, which is stored
+      for that; what the application sends to the client meanwhile is left out.
 
     Raises `ConfigurationError` for a wrong value or an unknown option.
     """
@@ -80,12 +103,22 @@ class Mangum:
         root_path: str | None = None,
         events_path: str | None = None,
         loop_factory: Callable[[], AbstractEventLoop] | None = None,
+        dsn: str | None = None,
+        ws_config: dict[str, Any] | None = None,
+        api_gateway_endpoint_url: str | None = None,
+        api_gateway_region_name: str | None = None,
+        websocket_mode: WebSocketMode | None = None,
+        websocket_path: str | Callable[[LambdaEvent], str] | None = None,
+        websocket_binary: WebSocketBinary = "error",
+        websocket_replay: WebSocketReplay = "connect",
         **older: Any,
     ) -> None:
         if older:
             text_mime_types = _take_older(older, text_mime_types)
         if lifespan_scope is None:
             lifespan_scope = options.edition_default("lifespan_scope", edition)
+        if websocket_mode is None:
+            websocket_mode = options.edition_default("websocket_mode", edition)
         options.check(locals())  # every parameter by its name
 
         self.app = app
@@ -104,6 +137,8 @@ class Mangum:
             "forwarded_host": forwarded_host,
             "root_path": root_path,
             "events_path": events_path,
+            "websocket_mode": websocket_mode,
+            "websocket_path": websocket_path,
         }
         self._app_without_lifespan: ASGI | None = None
         # what decorators that wrap a function look for
@@ -124,6 +159,17 @@ class Mangum:
         self._cycle = HTTPCycle
         self._run = run
         self._environment: EnvironmentLifespan | None = None
+        self._websockets: WebSockets | None = None
+        self._websocket_options: dict[str, Any] = {
+            "dsn": dsn,
+            "ws_config": ws_config,
+            "sessions": websocket_mode == "session",
+            "endpoint_url": api_gateway_endpoint_url,
+            "region": api_gateway_region_name,
+            "binary": websocket_binary,
+            "replay": websocket_replay,
+            "raise_exceptions": raise_exceptions,
+        }
         if lifespan != "off":
             self._make_environment()
 
@@ -151,7 +197,7 @@ class Mangum:
             cycle = self._begin(handler)
         except RequestError as exc:
             return handler(exc.response)
-        await self._respond(cycle)
+        await self._respond(cycle, getattr(handler, "is_session", False))
         return handler(cycle.response)
 
     def infer(self, event: Any, context: LambdaContext) -> LambdaHandler:
@@ -185,9 +231,14 @@ class Mangum:
         self._run(self._start(), self.loop_factory)
 
     def shutdown(self) -> None:
-        """Shut down what `startup()` or the first event started. Raises `LifespanFailure`."""
-        if self._environment is not None:
-            self._run(self._environment.shutdown(), self.loop_factory)
+        """Shut down what `startup()` or the first event started, and end the WebSocket sessions
+        that wait in this process. Raises `LifespanFailure`."""
+        try:
+            if self._websockets is not None:
+                self._run(self._websockets.close(), self.loop_factory)
+        finally:
+            if self._environment is not None:
+                self._run(self._environment.shutdown(), self.loop_factory)
 
     def _handle(self, event: LambdaEvent, context: LambdaContext) -> Any:
         """The call by way of a handler: one of the user's own, that of a source which the hot path
@@ -197,11 +248,13 @@ class Mangum:
             cycle = self._begin(handler)
         except RequestError as exc:
             return handler(exc.response)
-        self._run(self._respond(cycle), self.loop_factory)
+        self._run(self._respond(cycle, getattr(handler, "is_session", False)), self.loop_factory)
         return handler(cycle.response)
 
-    def _begin(self, handler: LambdaHandler) -> HTTPCycle:
+    def _begin(self, handler: LambdaHandler) -> HTTPCycle | EventCycle:
         """The request. Raises `RequestError` for one that the application does not get to see."""
+        if getattr(handler, "protocol", "http") == "websocket":
+            return self._make_websockets().cycle(handler)
         scope, body = handler.scope, handler.body
         if self.config.get("events_path"):
             from mangum.handlers.passthrough import PassThrough, is_reserved
@@ -210,8 +263,9 @@ class Mangum:
                 raise RequestError(404, "Not Found")
         return self._cycle(scope, body, self.raise_exceptions)
 
-    async def _respond(self, cycle: HTTPCycle) -> None:
-        """Run the application within its lifespan, if it has one."""
+    async def _respond(self, cycle: HTTPCycle | EventCycle, outlives: bool = False) -> None:
+        """Run the application within its lifespan, if it has one; `outlives` says that the
+        application goes on after the event, so its lifespan must too."""
         app = self.app
         if self.lifespan == "off":
             await cycle.run(app)
@@ -220,7 +274,7 @@ class Mangum:
         if self._app_without_lifespan is app:
             cycle.scope["state"] = {}
             await cycle.run(app)
-        elif self.lifespan_scope == "environment" or environment.started is not None:
+        elif self.lifespan_scope == "environment" or environment.started is not None or outlives:
             lifespan = await self._start()
             cycle.scope["state"] = lifespan.lifespan_state.copy()
             await cycle.run(app)
@@ -246,6 +300,20 @@ class Mangum:
 
                 shut_down_on_sigterm(environment)
         return lifespan
+
+    @property
+    def groups(self) -> AdapterGroups:
+        """The groups of WebSocket connections: `await handler.groups.group_send("room", "hello")`,
+        from any event. Raises `ConfigurationError` without a `dsn`."""
+        return self._make_websockets().groups
+
+    def _make_websockets(self) -> WebSockets:
+        websockets = self._websockets
+        if websockets is None:
+            from mangum.websockets.adapter import WebSockets
+
+            websockets = self._websockets = WebSockets(self.app, **self._websocket_options)
+        return websockets
 
     def _make_environment(self) -> EnvironmentLifespan:
         from mangum.protocols.lifespan import EnvironmentLifespan

@@ -16,10 +16,14 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "edition": EDITIONS,
     "lifespan": ("auto", "on", "off"),
     "lifespan_scope": ("invocation", "environment"),
+    "websocket_mode": ("message", "session"),
+    "websocket_binary": ("error", "base64"),
+    "websocket_replay": ("connect", "messages"),
 }
 
 EDITION_DEFAULTS: dict[str, dict[str, Any]] = {
     "lifespan_scope": {"classic": "invocation", "2026": "environment"},
+    "websocket_mode": {"classic": "message", "2026": "session"},
 }
 """The options whose default depends on the edition; all other defaults stand in the signature of
 `Mangum`."""
@@ -140,6 +144,14 @@ def _is_path(value: Any) -> bool:
     )
 
 
+def _is_dsn(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and "://" in value)
+
+
+def _is_url(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.startswith(("http://", "https://")))
+
+
 def _is_callable(value: Any) -> bool:
     return value is None or callable(value)
 
@@ -160,4 +172,15 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "root_path": (_is_text, "a text such as '/prod'"),
     "events_path": (_is_path, "a path such as '/events'"),
     "loop_factory": (_is_callable, "a callable that returns an event loop"),
+    "dsn": (_is_dsn, "a text such as 'dynamodb://table?region=eu-west-1'"),
+    "ws_config": (
+        lambda value: value is None or (isinstance(value, dict) and "backend" in value),
+        "a dictionary such as {'backend': 's3', 'params': {'bucket': '...'}}",
+    ),
+    "api_gateway_endpoint_url": (_is_url, "a URL such as 'https://example.org/prod'"),
+    "api_gateway_region_name": (_is_text, "the name of a region such as 'eu-west-1'"),
+    "websocket_path": (
+        lambda value: _is_text(value) or callable(value),
+        "a path such as '/ws', or a callable that takes the event",
+    ),
 }

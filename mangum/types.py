@@ -75,6 +75,9 @@ class ASGI(Protocol):
 Edition: TypeAlias = Literal["classic", "2026"]
 LifespanMode: TypeAlias = Literal["auto", "on", "off"]
 LifespanScope: TypeAlias = Literal["invocation", "environment"]
+WebSocketMode: TypeAlias = Literal["message", "session"]
+WebSocketBinary: TypeAlias = Literal["error", "base64"]
+WebSocketReplay: TypeAlias = Literal["connect", "messages"]
 
 
 class Response(TypedDict):
@@ -98,6 +101,8 @@ class LambdaConfig(_SharedConfig, total=False):
     forwarded_host: str | None
     root_path: str | None
     events_path: str | None
+    websocket_mode: WebSocketMode
+    websocket_path: str | Callable[[LambdaEvent], str] | None
 
 
 class LambdaHandler(Protocol):

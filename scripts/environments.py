@@ -39,7 +39,11 @@ RECIPES = {
     "docs": Recipe(groups=("docs",)),
     "test": Recipe(
         groups=("test", "docs"),
-        requirements=("tests/frameworks/requirements.txt", "examples/requirements.txt"),
+        requirements=(
+            "tests/frameworks/requirements.txt",
+            "tests/websockets/requirements.txt",
+            "examples/requirements.txt",
+        ),
         project=True,
         alone=("tests/requirements-nodeps.txt",),
     ),
@@ -97,6 +101,11 @@ def ensure_compiled(name: str, interpreter: Interpreter) -> Path:
     if failure is not None:
         raise failure
     return python
+
+
+def can_compile(interpreter: Interpreter) -> bool:
+    """Whether there is a compiled half for it, once an environment with the project is made."""
+    return _failures.get(interpreter.version, NoCompiler()) is None
 
 
 def _digest(name: str, interpreter: Interpreter) -> str:

@@ -27,16 +27,42 @@ from environments import (
     SETTINGS,
     EnvironmentFailed,
     NoCompiler,
+    can_compile,
     ensure,
     ensure_compiled,
 )
 from interpreters import ROOT, Interpreter, choose, default, find, supported
+from provisions import provide
 
 COVERAGE = HOME / "coverage" / ".coverage"
 TIMEOUT_S = 1500  # one command
 SKIPPED = 77  # the exit code that says so
 HALVES = {"compiled": "MANGUM_REQUIRE_COMPILED", "pure": "MANGUM_PURE_PYTHON"}
 """The halves of the hot path, each with the variable that lets no other run."""
+
+ONE_HALF = (
+    "tests/aws",
+    "tests/backends",
+    "tests/protocols/test_idle.py",
+    *(
+        f"tests/websockets/test_{name}.py"
+        for name in (
+            "channels",
+            "end_to_end",
+            "facade",
+            "finished",
+            "frameworks",
+            "gateway",
+            "groups",
+            "subscriptions",
+        )
+    ),
+)
+"""What tells of the hot path nothing that other tests do not, and takes its time: one half's run on
+the oldest and on the newest Python has it."""
+
+ONE_PYTHON = ("tests/websockets/test_end_to_end.py",)
+"""What is between servers, and the same on every Python: the newest one's run has it."""
 
 TRACE = HOME / "trace"  # a copy of the tree, whose compiled half tells coverage the line it is on
 TRACED = ("tests/speedups", "tests/handlers", "tests/test_adapter.py")
@@ -99,14 +125,25 @@ def docs(run: Run) -> int:
     return run(*mkdocs, "build", "--strict", "--quiet", NO_MKDOCS_2_WARNING="1")
 
 
-def tests(interpreter: Interpreter, half: str, measured: bool) -> Callable[[Run], int]:
+def tests(interpreter: Interpreter, half: str, chosen: list[Interpreter]) -> Callable[[Run], int]:
+    is_oldest, is_newest = interpreter is chosen[0], interpreter is chosen[-1]
+    measured = is_newest and half == "pure"  # `trace` measures the other one
+
     def body(run: Run) -> int:
         python = (ensure_compiled if half == "compiled" else ensure)("test", interpreter)
+        left_out: tuple[str, ...] = ONE_HALF
+        if measured:
+            left_out = ()
+        elif is_oldest and not is_newest and (half == "compiled" or not can_compile(interpreter)):
+            left_out = ONE_PYTHON
         check = f"from mangum._speedups import COMPILED as it; assert it is {half == 'compiled'}"
         arguments = shlex.split(os.environ.get("PYTEST_ARGS", ""))
         coverage = ("-m", "coverage", "run") if measured else ()
-        pytest = (python, *coverage, "-m", "pytest", *arguments)
+        ignored = [f"--ignore={path}" for path in left_out]
+        pytest = (python, *coverage, "-m", "pytest", *ignored, *arguments)
         variables = {HALVES[half]: "1", "COVERAGE_FILE": str(COVERAGE)}
+        if not is_newest:
+            variables["HYPOTHESIS_PROFILE"] = os.environ.get("HYPOTHESIS_PROFILE", "brief")
         return run(python, "-c", check, **variables) or run(*pytest, **variables)
 
     return body
@@ -143,8 +180,8 @@ def stages(found: list[Interpreter], chosen: list[Interpreter]) -> dict[str, lis
     """All stages by the name that calls for them, in the order of their start."""
     # coverage takes its time, and is the same on the others but for a few lines
     testing = [
-        Stage(f"tests {it.version} {half}", tests(it, half, measured=it is chosen[-1]))
-        for it in chosen
+        Stage(f"tests {it.version} {half}", tests(it, half, chosen))
+        for it in reversed(chosen)  # the newest has most to do
         for half in HALVES
     ]
     tracing = Stage(f"trace {default().version}", trace)
@@ -280,6 +317,9 @@ def main(names: list[str]) -> int:
         for stage in known[name]:
             stage.done.set()  # nobody waits for what does not run
     skips = [line for name in missing if name in (names or known) for line in missing[name]]
+    if "tests" in (names or known):
+        packages = provide()
+        skips += [f"tests of backends: apt-get install {it} is needed" for it in packages]
 
     print("Python:", ", ".join(f"{it.release} ({it.path})" for it in found))
     for line in skips:

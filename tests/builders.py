@@ -26,6 +26,7 @@ ALB_HOST = "lambda-846800462.us-east-2.elb.amazonaws.com"
 EDGE_HOST = "d111111abcdef8.cloudfront.net"
 LATTICE_HOST = "demo-service-057f55fd2927517c9.7d67968.vpc-lattice-svcs.us-west-2.on.aws"
 TIME_EPOCH_MS = 1783711144836
+CONNECTION_ID = "ATfSdcRDvHcCEmA="
 
 
 @dataclass
@@ -467,8 +468,18 @@ def agent_event(*, method: str = "GET", path: str = "/") -> Event:
     }
 
 
-def websocket_event(*, event_type: str = "MESSAGE", body: str = "hello") -> Event:
-    """A WebSocket API's event; a CONNECT is the client's HTTP request, too."""
+def websocket_event(
+    *,
+    event_type: str = "MESSAGE",
+    connection_id: str = CONNECTION_ID,
+    body: str | bytes | None = "hello",
+    headers: Pairs = (),
+    query: Pairs = (),
+    code: int | None = None,
+    reason: str | None = None,
+) -> Event:
+    """A WebSocket API's event. A CONNECT is the client's HTTP request, too: it has headers and a
+    query; a MESSAGE has a body, as base64 if it is bytes; a DISCONNECT a code and a reason."""
     route = {"CONNECT": "$connect", "DISCONNECT": "$disconnect"}.get(event_type, "$default")
     event: Event = {
         "requestContext": {
@@ -483,16 +494,24 @@ def websocket_event(*, event_type: str = "MESSAGE", body: str = "hello") -> Even
             "identity": {"sourceIp": CLIENT_IP, "userAgent": USER_AGENT},
             "requestId": REQUEST_ID,
             "domainName": API_HOST,
-            "connectionId": "ATfSdcRDvHcCEmA=",
+            "connectionId": connection_id,
             "apiId": "5h7pqvr9u4",
         },
-        "isBase64Encoded": False,
+        "isBase64Encoded": isinstance(body, bytes),
     }
     if event_type == "CONNECT":
-        sent = _proxied_headers(API_HOST, (), (), b"")
+        sent = _proxied_headers(API_HOST, headers, (), b"")
         event.update(headers=dict(sent), multiValueHeaders=_lists(sent))
-    if event_type == "MESSAGE":
-        event["body"] = body
+        if query:
+            event.update(
+                queryStringParameters=dict(query), multiValueQueryStringParameters=_lists(query)
+            )
+    if event_type == "MESSAGE" and body is not None:
+        event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+    if code is not None:
+        event["requestContext"]["disconnectStatusCode"] = code
+    if reason is not None:
+        event["requestContext"]["disconnectReason"] = reason
     return event
 
 

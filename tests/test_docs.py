@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +42,12 @@ def test_python_blocks_of_a_page_run_in_turn(path: Path) -> None:
     if done.returncode == SKIPPED:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_json_blocks_of_a_page_are_json(path: Path) -> None:
+    for block in re.findall("```json\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+        json.loads(block)
 
 
 def test_blocks_of_a_page_share_their_names(tmp_path: Path) -> None:

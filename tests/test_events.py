@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote
 import pytest
 
 from mangum import Mangum
-from mangum.exceptions import InferenceError, MalformedEvent, MangumError
+from mangum.exceptions import ConfigurationError, InferenceError, MalformedEvent, MangumError
 from mangum.handlers._sources import EVENT_SOURCES, RECOGNISERS
 from mangum.types import Edition, Scope
 from tests.apps import Recorder, sending
@@ -306,9 +306,11 @@ def test_an_authorizer_event_never_reaches_the_application(
 @either_edition
 @with_and_without_events_path
 @pytest.mark.parametrize("name", sorted({*names(WEBSOCKET)} - NO_EVENT_TYPE))
-def test_a_websocket_event_is_refused(name: str, edition: Edition, events_path: str | None) -> None:
+def test_a_websocket_event_is_no_request(
+    name: str, edition: Edition, events_path: str | None
+) -> None:
     app, event = Recorder(), load(name)
-    with pytest.raises(InferenceError, match="WebSocket API") as caught:
+    with pytest.raises(ConfigurationError, match="WebSocket connections") as caught:
         Mangum(app, edition=edition, events_path=events_path)(event, lambda_context())
     assert leaked(event, caught.value) == []
     assert app.scopes == []

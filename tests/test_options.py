@@ -18,6 +18,7 @@ from mangum.exceptions import ConfigurationError, MangumError
 from mangum.options import DEFAULT_TEXT_MIME_TYPES, MODERN_TEXT_MIME_TYPES
 from mangum.types import Edition
 from tests.apps import hello
+from tests.builders import lambda_context, websocket_event
 
 EDITIONS: tuple[Edition, ...] = ("classic", "2026")
 
@@ -32,6 +33,17 @@ class Pigeon:
         return False
 
 
+WEBSOCKET_OPTIONS = {
+    "dsn": "dsn",
+    "ws_config": "ws_config",
+    "api_gateway_endpoint_url": "endpoint_url",
+    "api_gateway_region_name": "region",
+    "websocket_binary": "binary",
+    "websocket_replay": "replay",
+}
+"""Those that are kept for the first WebSocket event, and their names there."""
+
+
 def settings(handler: Mangum) -> dict[str, Any]:
     """The value in force of every option."""
     return {
@@ -40,6 +52,7 @@ def settings(handler: Mangum) -> dict[str, Any]:
         "lifespan_scope": handler.lifespan_scope,
         "raise_exceptions": handler.raise_exceptions,
         "loop_factory": handler.loop_factory,
+        **{name: handler._websocket_options[key] for name, key in WEBSOCKET_OPTIONS.items()},
         **handler.config,
     }
 
@@ -54,17 +67,26 @@ DEFAULTS: dict[str, Any] = {
     "root_path": None,
     "events_path": None,
     "loop_factory": None,
+    "dsn": None,
+    "ws_config": None,
+    "api_gateway_endpoint_url": None,
+    "api_gateway_region_name": None,
+    "websocket_path": None,
+    "websocket_binary": "error",
+    "websocket_replay": "connect",
 }
 
 EDITION_DEFAULTS: dict[Edition, dict[str, Any]] = {
     "classic": {
         "edition": "classic",
         "lifespan_scope": "invocation",
+        "websocket_mode": "message",
         "text_mime_types": DEFAULT_TEXT_MIME_TYPES,
     },
     "2026": {
         "edition": "2026",
         "lifespan_scope": "environment",
+        "websocket_mode": "session",
         "text_mime_types": MODERN_TEXT_MIME_TYPES,
     },
 }
@@ -94,6 +116,13 @@ def test_the_text_types_of_mangum_0_22_are_text_in_both_editions() -> None:
     assert mangum.adapter.DEFAULT_TEXT_MIME_TYPES is DEFAULT_TEXT_MIME_TYPES
 
 
+WS_CONFIG = {"backend": "sqlite3", "params": {"file_path": "file.db"}}
+
+
+def path_of(event: Any) -> str:
+    return "/ws"
+
+
 GIVEN: list[tuple[str, Any, Any]] = [
     ("lifespan", "off", "off"),
     ("lifespan", "on", "on"),
@@ -111,6 +140,16 @@ GIVEN: list[tuple[str, Any, Any]] = [
     ("root_path", "", ""),
     ("events_path", "/events", "/events"),
     ("loop_factory", asyncio.new_event_loop, asyncio.new_event_loop),
+    ("dsn", "sqlite:///file.db", "sqlite:///file.db"),
+    ("ws_config", WS_CONFIG, WS_CONFIG),
+    ("api_gateway_endpoint_url", "https://example.org/prod", "https://example.org/prod"),
+    ("api_gateway_region_name", "eu-west-1", "eu-west-1"),
+    ("websocket_mode", "message", "message"),
+    ("websocket_mode", "session", "session"),
+    ("websocket_path", "/ws", "/ws"),
+    ("websocket_path", path_of, path_of),
+    ("websocket_binary", "base64", "base64"),
+    ("websocket_replay", "messages", "messages"),
 ]
 
 
@@ -185,6 +224,9 @@ CHOICES: dict[str, str] = {
     "lifespan": "auto|on|off",
     "edition": "classic|2026",
     "lifespan_scope": "invocation|environment",
+    "websocket_mode": "message|session",
+    "websocket_binary": "error|base64",
+    "websocket_replay": "connect|messages",
 }
 
 
@@ -197,7 +239,7 @@ def test_a_value_that_is_no_choice_is_an_error_that_lists_them(name: str, value:
     assert str(caught.value) == expected
 
 
-@pytest.mark.parametrize("name", ["lifespan", "edition"])
+@pytest.mark.parametrize("name", ["lifespan", "edition", "websocket_binary", "websocket_replay"])
 def test_none_is_no_choice(name: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(CHOICES[name])):
         Mangum(hello, **{name: None})  # type: ignore[arg-type]
@@ -228,6 +270,22 @@ WRONG: list[tuple[str, Any]] = [
     ("events_path", "events"),
     ("events_path", True),
     ("loop_factory", "uvloop"),
+    ("dsn", ""),
+    ("dsn", "table"),
+    ("dsn", b"sqlite:///file.db"),
+    ("dsn", 1),
+    ("ws_config", "sqlite3"),
+    ("ws_config", {}),
+    ("ws_config", {"params": {"file_path": "file.db"}}),
+    ("ws_config", [("backend", "sqlite3")]),
+    ("api_gateway_endpoint_url", ""),
+    ("api_gateway_endpoint_url", "example.org/prod"),
+    ("api_gateway_endpoint_url", "wss://example.org/prod"),
+    ("api_gateway_endpoint_url", 1),
+    ("api_gateway_region_name", 1),
+    ("api_gateway_region_name", b"eu-west-1"),
+    ("websocket_path", 1),
+    ("websocket_path", b"/ws"),
 ]
 
 
@@ -262,6 +320,54 @@ def test_an_unknown_option_beside_an_older_one_warns_of_nothing() -> None:
 
 def test_a_configuration_error_is_one_of_ours() -> None:
     assert issubclass(ConfigurationError, MangumError)
+
+
+# --- what shows with the first WebSocket event, as nothing of it is imported before -----------
+
+NO_BACKEND = "The `dsn` parameter must be provided for WebSocket connections."
+
+either_mode = pytest.mark.parametrize("mode", ["message", "session"])
+
+
+@either_mode
+@either_edition
+@pytest.mark.parametrize("event_type", ["CONNECT", "MESSAGE", "DISCONNECT"])
+def test_a_websocket_event_without_a_backend_is_an_error(
+    edition: Edition, mode: Any, event_type: str
+) -> None:
+    handler = Mangum(hello, edition=edition, websocket_mode=mode)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError) as caught:
+            handler(websocket_event(event_type=event_type), lambda_context())
+        assert str(caught.value) == NO_BACKEND
+
+
+def test_groups_without_a_backend_are_an_error() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Mangum(hello).groups  # noqa: B018
+    assert str(caught.value) == NO_BACKEND
+
+
+@either_mode
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"dsn": "mysql://user:s3cret@host/db"}, "mysql://user:***@host/db"),
+        ({"dsn": "sqlite://"}, "sqlite"),
+        ({"dsn": "dynamodb://table?regionn=x"}, "regionn"),
+        ({"ws_config": {"backend": "mysql"}}, "mysql"),
+        ({"ws_config": {"backend": "sqlite3", "params": {"file": "s3cret"}}}, "file"),
+    ],
+    ids=["unknown scheme", "no file", "unknown parameter", "unknown backend", "unknown key"],
+)
+def test_a_wrong_backend_is_an_error_with_the_first_websocket_event(
+    mode: Any, options: dict[str, Any], said: str
+) -> None:
+    handler = Mangum(hello, websocket_mode=mode, **options)
+    with pytest.raises(ConfigurationError) as caught:
+        handler(websocket_event(event_type="CONNECT"), lambda_context())
+    assert said in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 # --- options of older versions ----------------------------------------------------------------

@@ -160,10 +160,16 @@ def test_wheel_needs_pybase64_alone(pure_source: Path) -> None:
     assert [line for line in needed if "extra ==" not in line] == ["pybase64"]
 
 
-def test_extra_brings_orjson(pure_source: Path) -> None:
+def test_each_extra_brings_what_it_names(pure_source: Path) -> None:
     metadata = metadata_in(wheel_in(pure_source))
-    assert metadata.get_all("Provides-Extra") == ["orjson"]
-    assert 'orjson>=3.10; extra == "orjson"' in metadata.get_all("Requires-Dist", [])
+    assert metadata.get_all("Provides-Extra") == ["aws", "orjson", "postgresql", "redis"]
+    needed = metadata.get_all("Requires-Dist", [])
+    assert [line for line in needed if "extra ==" in line] == [
+        'boto3>=1.34; extra == "aws"',
+        'orjson>=3.10; extra == "orjson"',
+        'asyncpg>=0.29; extra == "postgresql"',
+        'redis>=7.2; extra == "redis"',
+    ]
 
 
 def test_wheel_brings_its_license_and_command(pure_source: Path) -> None:

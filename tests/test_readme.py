@@ -260,6 +260,9 @@ DIFFER: dict[str, Callable[[Edition], Any]] = {
     "The application reports that its shutdown failed": (
         lambda edition: outcome(FailingShutdown(), edition)
     ),
+    "A WebSocket API calls the application": (
+        lambda edition: Mangum(hello, edition=edition).config["websocket_mode"]
+    ),
     "`raw_path`": lambda edition: scope_of(
         builders.rest_event(path="/caf%C3%A9", prefix=""), edition=edition
     )["raw_path"],
@@ -333,7 +336,7 @@ def test_a_difference_is_one(what: str, caplog: pytest.LogCaptureFixture) -> Non
 
 # --- names ----------------------------------------------------------------------------------------
 
-LOGGERS = {"mangum.http", "mangum.lifespan"}
+LOGGERS = {"mangum.http", "mangum.lifespan", "mangum.websocket"}
 HOMES = (exceptions, builtins, asyncio)
 
 

@@ -148,7 +148,8 @@ def quick_headers(headers: Any, cookies: Any) -> tuple[Pairs, Texts] | None:
     if type(headers) is not dict:
         return None
     try:
-        keys, noted = _known[(*headers,)]
+        names = (*headers,)
+        keys, noted = _known[names]
         pairs = [[key, value.encode()] for key, value in zip(keys, headers.values())]
         if cookies:
             if type(cookies) is not list or b"cookie" in keys:
@@ -264,7 +265,8 @@ def encode_edge_headers(headers: Mapping[str, Any] | None) -> tuple[Pairs, Texts
     each value."""
     if type(headers) is dict:
         try:
-            keys, _ = _known[(*headers,)]
+            names = (*headers,)
+            keys, _ = _known[names]
             only = [entry["value"] for [entry] in headers.values()]
             if {*map(type, only)} == {str}:
                 texts = dict(zip([key.decode() for key in keys], only))

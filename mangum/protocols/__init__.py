@@ -8,17 +8,30 @@ if TYPE_CHECKING:
 
     from mangum.protocols.http import HTTPCycle
     from mangum.protocols.lifespan import LifespanCycle
-    from mangum.protocols.states import LifespanCycleState
+    from mangum.protocols.states import LifespanCycleState, WebSocketCycleState
+    from mangum.protocols.websockets import WebSocketCycle
 
-__all__ = ["HTTPCycle", "LifespanCycle", "LifespanCycleState"]
+__all__ = [
+    "HTTPCycle",
+    "LifespanCycle",
+    "LifespanCycleState",
+    "WebSocketCycle",
+    "WebSocketCycleState",
+]
 
-_MODULES = {"HTTPCycle": "http", "LifespanCycle": "lifespan", "LifespanCycleState": "states"}
+_MODULES = {
+    "HTTPCycle": "http",
+    "LifespanCycle": "lifespan",
+    "LifespanCycleState": "states",
+    "WebSocketCycle": "websockets",
+    "WebSocketCycleState": "states",
+}
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in ("http", "lifespan"):
+    if name in ("http", "lifespan", "websockets"):
         return import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -94,6 +94,59 @@ LIFESPAN: dict[LifespanCycleState, dict[str, LifespanCycleState]] = {
 }
 
 
+class WebSocketCycleState(enum.Enum):
+    """The state of an ASGI `websocket` connection."""
+
+    CONNECTING = enum.auto()
+    """The application has been called and has not asked for a message yet."""
+    HANDSHAKE = enum.auto()
+    """`websocket.connect` has been delivered."""
+    DENIAL = enum.auto()
+    """The application answers the handshake with a response of its own; chunks of its body may
+    follow."""
+    RESPONSE = enum.auto()
+    """The application has accepted."""
+    DISCONNECTING = enum.auto()
+    """The client has left, and `websocket.disconnect` has been delivered."""
+    CLOSED = enum.auto()
+    """The application has closed or refused the connection."""
+
+    __hash__ = object.__hash__
+
+
+ACCEPT = "websocket.accept"
+SEND = "websocket.send"
+CLOSE = "websocket.close"
+DENIAL_START = "websocket.http.response.start"
+DENIAL_BODY = "websocket.http.response.body"
+MORE_DENIAL = "websocket.http.response.body (more_body)"
+"""`websocket.http.response.body` with a true `more_body`."""
+
+_ANSWERS = {
+    ACCEPT: WebSocketCycleState.RESPONSE,
+    CLOSE: WebSocketCycleState.CLOSED,
+    DENIAL_START: WebSocketCycleState.DENIAL,
+}
+
+WEBSOCKET: dict[WebSocketCycleState, dict[str, WebSocketCycleState]] = {
+    WebSocketCycleState.CONNECTING: {RECEIVE: WebSocketCycleState.HANDSHAKE, **_ANSWERS},
+    WebSocketCycleState.HANDSHAKE: _ANSWERS,
+    WebSocketCycleState.DENIAL: {
+        MORE_DENIAL: WebSocketCycleState.DENIAL,
+        DENIAL_BODY: WebSocketCycleState.CLOSED,
+    },
+    WebSocketCycleState.RESPONSE: {
+        SEND: WebSocketCycleState.RESPONSE,
+        CLOSE: WebSocketCycleState.CLOSED,
+    },
+    WebSocketCycleState.DISCONNECTING: {
+        SEND: WebSocketCycleState.DISCONNECTING,  # which raises `ConnectionGone`
+        CLOSE: WebSocketCycleState.CLOSED,  # there is nothing left to close
+    },
+    WebSocketCycleState.CLOSED: {},
+}
+
+
 def type_of(message: Any) -> Any:
     """The type of a message, for an error too, so whatever was sent."""
     return message.get("type") if hasattr(message, "get") else type(message).__name__

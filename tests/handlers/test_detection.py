@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mangum import Mangum
-from mangum.exceptions import InferenceError, MangumError
+from mangum.exceptions import ConfigurationError, InferenceError, MangumError
 from mangum.handlers import (
     ALB,
     APIGateway,
@@ -17,6 +17,7 @@ from mangum.handlers import (
     VPCLattice,
     VPCLatticeV1,
 )
+from mangum.handlers.websocket_gateway import WebSocketGateway
 from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
 from tests import builders
 from tests.apps import Recorder
@@ -161,8 +162,10 @@ def test_websocket_event_is_never_taken_for_a_request(
 ) -> None:
     app = Recorder()
     event = {**websocket_event(event_type=event_type), **lucky_keys}
-    with pytest.raises(InferenceError, match="WebSocket"):
-        Mangum(app, lifespan="off", events_path="/events")(event, lambda_context())
+    handler = Mangum(app, lifespan="off", events_path="/events")
+    assert type(handler.infer(event, lambda_context())) is WebSocketGateway
+    with pytest.raises(ConfigurationError, match="`dsn`"):
+        handler(event, lambda_context())
     assert app.scopes == []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mangum import Mangum
-from mangum.exceptions import EventError, InferenceError, MangumError
+from mangum.exceptions import ConfigurationError, EventError, InferenceError, MangumError
 from mangum.types import Receive, Scope, Send
 from tests.apps import Recorder, body_of, result_of, scope_of
 from tests.builders import (
@@ -130,7 +130,7 @@ def test_authorizer_event_is_no_event_for_the_app(kind: str) -> None:
 
 @pytest.mark.parametrize("event_type", ["CONNECT", "MESSAGE", "DISCONNECT"])
 def test_websocket_event_is_no_event_for_the_app(event_type: str) -> None:
-    with pytest.raises(InferenceError, match="WebSocket"):
+    with pytest.raises(ConfigurationError, match="WebSocket connections"):
         scope_of(websocket_event(event_type=event_type), **EVENTS)
 
 

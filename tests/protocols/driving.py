@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from mangum import Mangum
-from mangum.protocols import HTTPCycle
-from mangum.types import ASGI, Scope
+from mangum.protocols import HTTPCycle, WebSocketCycle
+from mangum.types import ASGI, Message, Scope
 from tests.builders import Answer, decode_result, lambda_context, rest_event
 
 LoopFactory = Callable[[], AbstractEventLoop]
@@ -69,6 +69,40 @@ CALLS: dict[str, Call] = {
     "handler()": call_handler,
     "handler.asgi()": call_asgi,
 }
+
+
+class FarEnd:
+    """The client's end of a WebSocket: the messages that it got, and `(code, reason)` when it was
+    closed. `error` is raised instead."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.got: list[Any] = []
+
+    async def send(self, message: Message) -> None:
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        self.got.append(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        await asyncio.sleep(0)
+        self.got.append((code, reason))
+
+
+def run_websocket(cycle: WebSocketCycle, app: ASGI, *messages: str, given_s: float = 5.0) -> None:
+    """Call the application, hand it the texts one by one, and end it where it waits then."""
+
+    async def main() -> None:
+        until = asyncio.get_running_loop().time() + given_s
+        cycle.start(app)
+        await cycle.proceed(until)
+        for message in messages:
+            cycle.deliver({"type": "websocket.receive", "text": message})
+            await cycle.proceed(until)
+        await cycle.end()
+
+    asyncio.run(main())
 
 
 def first_step_at_once() -> AbstractEventLoop:

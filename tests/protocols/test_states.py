@@ -11,17 +11,24 @@ from typing import Any
 import pytest
 
 from mangum.exceptions import (
+    ConnectionGone,
     LifespanFailure,
     LifespanUnsupported,
     MangumError,
     UnexpectedMessage,
 )
-from mangum.protocols import HTTPCycle, LifespanCycle, LifespanCycleState
+from mangum.protocols import (
+    HTTPCycle,
+    LifespanCycle,
+    LifespanCycleState,
+    WebSocketCycle,
+    WebSocketCycleState,
+)
 from mangum.protocols.http import HTTPCycleState
-from mangum.protocols.states import HTTP, LIFESPAN
+from mangum.protocols.states import HTTP, LIFESPAN, WEBSOCKET
 from mangum.types import Receive, Scope, Send
 from tests.apps import chunk, sending, start
-from tests.protocols.driving import http_scope
+from tests.protocols.driving import FarEnd, http_scope, run_websocket
 
 RECEIVE = "receive()"
 
@@ -43,11 +50,35 @@ LIFESPAN_MOVES: dict[str, dict[str, str]] = {
     "FAILED": {},
     "UNSUPPORTED": {},
 }
+ANSWERS = {
+    "websocket.accept": "RESPONSE",
+    "websocket.close": "CLOSED",
+    "websocket.http.response.start": "DENIAL",
+}
+WEBSOCKET_MOVES: dict[str, dict[str, str]] = {
+    "CONNECTING": {RECEIVE: "HANDSHAKE", **ANSWERS},
+    "HANDSHAKE": ANSWERS,
+    "DENIAL": {
+        "websocket.http.response.body (more_body)": "DENIAL",
+        "websocket.http.response.body": "CLOSED",
+    },
+    "RESPONSE": {"websocket.send": "RESPONSE", "websocket.close": "CLOSED"},
+    "DISCONNECTING": {"websocket.send": "DISCONNECTING", "websocket.close": "CLOSED"},
+    "CLOSED": {},
+}
 
 # --- the tables -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("table", "moves"), [(HTTP, HTTP_MOVES), (LIFESPAN, LIFESPAN_MOVES)])
+@pytest.mark.parametrize(
+    ("table", "moves"),
+    [
+        (HTTP, HTTP_MOVES),
+        (LIFESPAN, LIFESPAN_MOVES),
+        (WEBSOCKET, WEBSOCKET_MOVES),
+    ],
+    ids=["http", "lifespan", "websocket"],
+)
 def test_the_table_is_what_the_specification_allows(table: Any, moves: Any) -> None:
     assert {
         state.name: {name: target.name for name, target in row.items()}
@@ -56,7 +87,12 @@ def test_the_table_is_what_the_specification_allows(table: Any, moves: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("table", "states"), [(HTTP, HTTPCycleState), (LIFESPAN, LifespanCycleState)]
+    ("table", "states"),
+    [
+        (HTTP, HTTPCycleState),
+        (LIFESPAN, LifespanCycleState),
+        (WEBSOCKET, WebSocketCycleState),
+    ],
 )
 def test_every_state_has_a_row_in_the_table(table: Any, states: Any) -> None:
     assert list(table) == list(states)
@@ -64,10 +100,15 @@ def test_every_state_has_a_row_in_the_table(table: Any, states: Any) -> None:
 
 @pytest.mark.parametrize(
     ("table", "elsewhere"),
-    [(HTTP, set()), (LIFESPAN, {LifespanCycleState.UNSUPPORTED})],
+    [
+        (HTTP, set()),
+        (LIFESPAN, {LifespanCycleState.UNSUPPORTED}),
+        (WEBSOCKET, {WebSocketCycleState.DISCONNECTING}),
+    ],
 )
 def test_every_state_can_be_reached(table: Any, elsewhere: set[Any]) -> None:
-    """From the first state; an application shows in more than one way that it has no lifespan."""
+    """From the first state; an application shows in more than one way that it has no lifespan, and
+    it is the client that disconnects."""
     reached, todo = set(elsewhere), [next(iter(table))]
     while todo:
         state = todo.pop()
@@ -77,7 +118,7 @@ def test_every_state_can_be_reached(table: Any, elsewhere: set[Any]) -> None:
     assert reached == set(table)
 
 
-@pytest.mark.parametrize("states", [HTTPCycleState, LifespanCycleState])
+@pytest.mark.parametrize("states", [HTTPCycleState, LifespanCycleState, WebSocketCycleState])
 def test_states_are_hashable_and_compare_by_identity(states: Any) -> None:
     assert len(set(states)) == len(list(states))
     assert all(states[state.name] is state for state in states)
@@ -477,3 +518,138 @@ def test_failure_without_a_reason_is_a_failure(message: Any) -> None:
     attempt = attempt_lifespan([RECEIVE], message)
     assert attempt.after == "FAILED"
     assert attempt.failure is not None
+
+
+# --- websocket ------------------------------------------------------------------------------------
+
+LEAVE = "the client leaves"
+ACCEPT: dict[str, Any] = {"type": "websocket.accept"}
+DENIAL_START: dict[str, Any] = {"type": "websocket.http.response.start", "status": 401}
+DENIAL_BODY: dict[str, Any] = {"type": "websocket.http.response.body", "body": b"no"}
+
+WEBSOCKET_ROADS: dict[str, list[Any]] = {
+    "CONNECTING": [],
+    "HANDSHAKE": [RECEIVE],
+    "DENIAL": [RECEIVE, DENIAL_START],
+    "RESPONSE": [RECEIVE, ACCEPT],
+    "DISCONNECTING": [RECEIVE, ACCEPT, LEAVE, RECEIVE],
+    "CLOSED": [RECEIVE, ACCEPT, {"type": "websocket.close"}],
+}
+WEBSOCKET_MESSAGES: dict[str, Any] = {
+    "websocket.accept": ACCEPT,
+    "websocket.send": {"type": "websocket.send", "text": "hello"},
+    "websocket.close": {"type": "websocket.close", "code": 4000, "reason": "enough"},
+    "websocket.http.response.start": DENIAL_START,
+    "websocket.http.response.body (more_body)": {**DENIAL_BODY, "more_body": True},
+    "websocket.http.response.body": DENIAL_BODY,
+}
+NO_WEBSOCKET_MESSAGES: dict[str, Any] = {
+    **NO_MESSAGES,
+    "a name of the table's own": {"type": "websocket.http.response.body (more_body)"},
+    "a message to the application": {"type": "websocket.receive", "text": "hello"},
+    "a message of another protocol": start(),
+}
+
+
+class WebSocketAttempt(Attempt):
+    """Besides, what the client got of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[Any] = []
+
+
+def attempt_websocket(road: Sequence[Any], message: Any) -> WebSocketAttempt:
+    attempt = WebSocketAttempt()
+    client = FarEnd()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for step in road:
+            if step == RECEIVE:
+                await receive()
+            elif step == LEAVE:
+                cycle.disconnect(1000)
+            else:
+                await send(step)
+        attempt.before = cycle.state.name
+        client.got.clear()
+        try:
+            await send(message)
+        except MangumError as exc:
+            attempt.error = exc
+        attempt.after = cycle.state.name
+        attempt.got = client.got
+
+    cycle = WebSocketCycle({"type": "websocket"}, client)
+    run_websocket(cycle, app)
+    assert cycle.error is None
+    return attempt
+
+
+@pytest.mark.parametrize("name", WEBSOCKET_MESSAGES)
+@pytest.mark.parametrize("state", WEBSOCKET_MOVES)
+def test_websocket_message_moves_as_the_table_says(state: str, name: str) -> None:
+    message = WEBSOCKET_MESSAGES[name]
+    attempt = attempt_websocket(WEBSOCKET_ROADS[state], message)
+    moves = WEBSOCKET_MOVES[state]
+    assert attempt.before == state
+    if name not in moves:
+        assert_refused(attempt, message["type"], state, _sends(moves))
+        assert (attempt.after, attempt.got) == (state, [])
+    elif (state, name) == ("DISCONNECTING", "websocket.send"):
+        assert type(attempt.error) is ConnectionGone
+        assert (attempt.after, attempt.got) == (state, [])
+    else:
+        assert (attempt.after, attempt.error) == (moves[name], None)
+        told = {"websocket.send": [message], "websocket.close": [(4000, "enough")]}
+        assert attempt.got == (told.get(name, []) if state == "RESPONSE" else [])
+
+
+@pytest.mark.parametrize("name", NO_WEBSOCKET_MESSAGES)
+@pytest.mark.parametrize("state", WEBSOCKET_MOVES)
+def test_what_is_no_websocket_message_is_refused_in_every_state(state: str, name: str) -> None:
+    message = NO_WEBSOCKET_MESSAGES[name]
+    attempt = attempt_websocket(WEBSOCKET_ROADS[state], message)
+    said = str(message.get("type")) if isinstance(message, dict) else type(message).__name__
+    assert_refused(attempt, said, state, _sends(WEBSOCKET_MOVES[state]))
+    assert (attempt.after, attempt.got) == (state, [])
+
+
+@pytest.mark.parametrize(
+    ("road", "states"),
+    [
+        ([RECEIVE, ACCEPT], ["CONNECTING", "HANDSHAKE", "RESPONSE"]),
+        ([ACCEPT, RECEIVE], ["CONNECTING", "RESPONSE", "RESPONSE"]),
+        (
+            [RECEIVE, ACCEPT, LEAVE, RECEIVE, RECEIVE],
+            ["CONNECTING", "HANDSHAKE", "RESPONSE", "RESPONSE", "DISCONNECTING", "DISCONNECTING"],
+        ),
+        (
+            [RECEIVE, {"type": "websocket.close"}, RECEIVE, RECEIVE],
+            ["CONNECTING", "HANDSHAKE", "CLOSED", "CLOSED", "CLOSED"],
+        ),
+        (
+            [RECEIVE, DENIAL_START, DENIAL_BODY, RECEIVE],
+            ["CONNECTING", "HANDSHAKE", "DENIAL", "CLOSED", "CLOSED"],
+        ),
+    ],
+)
+def test_asking_for_a_websocket_message_moves_as_the_table_says(
+    road: list[Any], states: list[str]
+) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(cycle.state.name)
+        for step in road:
+            if step == RECEIVE:
+                await receive()
+            elif step == LEAVE:
+                cycle.disconnect(1000)
+            else:
+                await send(step)
+            seen.append(cycle.state.name)
+
+    cycle = WebSocketCycle({"type": "websocket"}, FarEnd())
+    run_websocket(cycle, app)
+    assert (seen, cycle.error) == (states, None)

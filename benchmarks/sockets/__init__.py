@@ -1,0 +1,1 @@
+"""The processes that WebSocket messages are measured in: a server in place of AWS and functions."""
