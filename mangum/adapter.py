@@ -197,7 +197,7 @@ class Mangum:
             cycle = self._begin(handler)
         except RequestError as exc:
             return handler(exc.response)
-        await self._respond(cycle, getattr(handler, "is_session", False))
+        await self._respond(cycle)
         return handler(cycle.response)
 
     def infer(self, event: Any, context: LambdaContext) -> LambdaHandler:
@@ -248,7 +248,7 @@ class Mangum:
             cycle = self._begin(handler)
         except RequestError as exc:
             return handler(exc.response)
-        self._run(self._respond(cycle, getattr(handler, "is_session", False)), self.loop_factory)
+        self._run(self._respond(cycle), self.loop_factory)
         return handler(cycle.response)
 
     def _begin(self, handler: LambdaHandler) -> HTTPCycle | EventCycle:
@@ -263,9 +263,8 @@ class Mangum:
                 raise RequestError(404, "Not Found")
         return self._cycle(scope, body, self.raise_exceptions)
 
-    async def _respond(self, cycle: HTTPCycle | EventCycle, outlives: bool = False) -> None:
-        """Run the application within its lifespan, if it has one; `outlives` says that the
-        application goes on after the event, so its lifespan must too."""
+    async def _respond(self, cycle: HTTPCycle | EventCycle) -> None:
+        """Run the application within its lifespan, if it has one."""
         app = self.app
         if self.lifespan == "off":
             await cycle.run(app)
@@ -274,7 +273,11 @@ class Mangum:
         if self._app_without_lifespan is app:
             cycle.scope["state"] = {}
             await cycle.run(app)
-        elif self.lifespan_scope == "environment" or environment.started is not None or outlives:
+        elif (
+            self.lifespan_scope == "environment"
+            or environment.started is not None
+            or cycle.outlives_event
+        ):
             lifespan = await self._start()
             cycle.scope["state"] = lifespan.lifespan_state.copy()
             await cycle.run(app)

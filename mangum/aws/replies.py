@@ -63,7 +63,6 @@ class ReplyParser:
     def __init__(self, method: str) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
-        self.is_started = False  # something has arrived
         self.is_reusable = False  # once complete: whether another request may follow
         self._is_head = method == "HEAD"
         self._state = State.HEAD
@@ -79,7 +78,6 @@ class ReplyParser:
 
     def feed(self, data: bytes) -> bool:
         """Whether the answer is complete. Raises `Malformed`."""
-        self.is_started = True
         self._buffer += data
         while self._state is not State.DONE:
             if not _STEPS[self._state](self):

@@ -98,47 +98,21 @@ class S3Backend(WebSocketBackend):
 
     async def advance(self, connection_id: str) -> Record:
         """Two round trips, and two more for each time that another environment was quicker."""
-        for attempt in range(WRITES):
-            record, expires, etag = await self._read(connection_id)
-            if record is None:
-                raise unknown()
-            raised = Record(record.json_scope, record.sequence + 1)
-            reply = await self._call(
-                "PUT",
-                self.prefix + connection_id,
-                headers={"if-match": etag},
-                body=_encode(raised.json_scope, raised.sequence, expires),
-                accepted=(404, 409, 412),
-            )
-            if reply.status == 404:  # it was deleted since
-                raise unknown()
-            if reply.status < 300:
-                return raised
-            await sleep(_pause_s(attempt))
-        raise self._contended()
+        former = await self._replace(
+            connection_id,
+            lambda record, expires: _encode(record.json_scope, record.sequence + 1, expires),
+        )
+        if former is None:
+            raise unknown()
+        return Record(former.json_scope, former.sequence + 1)
 
     async def take(self, connection_id: str) -> Record | None:
         """Three round trips: between reading and deleting it is marked as gone, which only one of
         several environments can do."""
-        gone = _encode("", 0, 0)
-        for attempt in range(WRITES):
-            record, _, etag = await self._read(connection_id)
-            if record is None:
-                return None
-            reply = await self._call(
-                "PUT",
-                self.prefix + connection_id,
-                headers={"if-match": etag},
-                body=gone,
-                accepted=(404, 409, 412),
-            )
-            if reply.status == 404:
-                return None
-            if reply.status < 300:
-                await self.delete(connection_id)
-                return record
-            await sleep(_pause_s(attempt))
-        raise self._contended()
+        record = await self._replace(connection_id, lambda record, expires: _encode("", 0, 0))
+        if record is not None:
+            await self.delete(connection_id)
+        return record
 
     async def group_add(self, group: str, connection_id: str) -> None:
         await self._call("PUT", self._group(group) + connection_id)
@@ -201,6 +175,29 @@ class S3Backend(WebSocketBackend):
             return None, 0, ""
         return Record(text, sequence), expires, reply.headers.get("etag", "")
 
+    async def _replace(
+        self, connection_id: str, change: Callable[[Record, int], bytes]
+    ) -> Record | None:
+        """Write what is made of the record and of the time that it expires, which no other
+        environment has changed since; the record as it was, or `None` if there is none."""
+        for attempt in range(WRITES):
+            record, expires, etag = await self._read(connection_id)
+            if record is None:
+                return None
+            reply = await self._call(
+                "PUT",
+                self.prefix + connection_id,
+                headers={"if-match": etag},
+                body=change(record, expires),
+                accepted=(404, 409, 412),
+            )
+            if reply.status == 404:  # it was deleted since
+                return None
+            if reply.status < 300:
+                return record
+            await sleep(_pause_s(attempt))
+        raise WebSocketError(f"{self._dsn.shown}: too many environments write one record.")
+
     async def _delete_all(self, keys: list[str]) -> None:
         from base64 import b64encode
         from hashlib import md5
@@ -212,9 +209,6 @@ class S3Backend(WebSocketBackend):
         reply = await self._call("POST", "", query="delete=", headers=headers, body=body)
         for code in _elements(reply.body.decode(), "Code"):
             raise WebSocketError(f"{self._dsn.shown}: deleting failed with {code}")
-
-    def _contended(self) -> WebSocketError:
-        return WebSocketError(f"{self._dsn.shown}: too many environments write one record.")
 
     # --- calls ------------------------------------------------------------------------------------
 

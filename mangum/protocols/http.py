@@ -47,6 +47,9 @@ class HTTPCycle(Exchange):
 
     __slots__ = ()
 
+    outlives_event = False
+    """Whether the application goes on after the event, so that its lifespan must too."""
+
     def __call__(self, app: ASGI) -> Response:
         from mangum.protocols.loop import run
 

@@ -162,10 +162,7 @@ class _Judge:
             timer = _local(innermost, "h")
             return timer is not None and bool(timer.when() > self.until)
         if function in WAITS_FOR and not functions & INNER_CALLERS:
-            futures = _local(innermost, WAITS_FOR[function])
-            if not isinstance(futures, (set, frozenset, list, tuple)):
-                futures = (futures,)
-            return self._are_waiting(futures, depth)
+            return self._are_waiting(_futures(function, innermost), depth)
         return function in INNER_WAITS or bool(functions & INNER_CALLERS)
 
     def _are_waiting(self, futures: Collection[Any], depth: int) -> bool:
@@ -188,8 +185,7 @@ def awaited_tasks(task: Any) -> set[Any]:
     found: set[Any] = set()
     waiting = [task]
     while waiting:
-        current_task = waiting.pop()
-        for awaited in _awaited(current_task):
+        for awaited in _awaited(waiting.pop()):
             if isinstance(awaited, asyncio.Task) and awaited not in found and not awaited.done():
                 found.add(awaited)
                 waiting.append(awaited)
@@ -202,13 +198,15 @@ def _awaited(task: Any) -> Collection[Any]:
         return (waiter,)
     children = getattr(waiter, "_children", None)
     if children is not None:
-        return list(children)
+        return tuple(children)
     suspended = [*_suspended_in(task.get_coro())]
     function, innermost = suspended[-1] if suspended else (None, None)
-    if function not in WAITS_FOR:
-        return ()
+    return _futures(function, innermost) if function in WAITS_FOR else ()
+
+
+def _futures(function: Any, innermost: Any) -> Collection[Any]:
     futures = _local(innermost, WAITS_FOR[function])
-    return list(futures) if isinstance(futures, (set, frozenset, list, tuple)) else (futures,)
+    return futures if isinstance(futures, (set, frozenset, list, tuple)) else (futures,)
 
 
 def _suspended_in(awaitable: Any) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -132,7 +132,8 @@ class WebSocketCycle:
             if watched is None:
                 watched = watched_sockets(loop)
             while True:
-                if not self._rests(watched, until):
+                busy = busy_tasks(self._all_tasks(), self._receivers, until)
+                if not self._rests(busy, watched):
                     rounds = _ROUNDS_TO_SETTLE
                 elif not rounds or not getattr(loop, "_ready", None):
                     return True
@@ -140,7 +141,7 @@ class WebSocketCycle:
                     rounds -= 1
                 if loop.time() >= until:
                     return False
-                await self._change(until)
+                await self._change(busy, until)
 
     async def end(self, until: float = 0.0) -> None:
         """Cancel the application, if it still runs, and give it until that time, and a moment in
@@ -277,29 +278,26 @@ class WebSocketCycle:
             self.state not in _UNANSWERED or inbox[0][0]["type"] == "websocket.connect"
         )
 
-    def _rests(self, watched: Set[Any], until: float) -> bool:
+    def _rests(self, busy: list[Any], watched: Set[Any]) -> bool:
         """Whether nothing will happen until the client's next message."""
         if self.is_over:
             if not self.tasks:
                 return True
         elif self._has_message() or not self._receivers:
             return False
-        tasks = self._all_tasks()
-        return (
-            not busy_tasks(tasks, self._receivers, until) and watched_sockets(self.loop) <= watched
-        )
+        return not busy and watched_sockets(self.loop) <= watched
 
     def _all_tasks(self) -> set[Any]:
         return self.tasks if self.task is None else {*self.tasks, self.task}
 
-    async def _change(self, until: float) -> None:
+    async def _change(self, busy: list[Any], until: float) -> None:
         """Wait for anything that may bring the application to rest."""
         loop = self.loop
         changed = loop.create_future()
         self._changes.add(changed)
         waiters = []
         is_sure = True
-        for task in busy_tasks(self._all_tasks(), self._receivers, until):
+        for task in busy:
             waiter = getattr(task, "_fut_waiter", None)
             if waiter is None or waiter.done():
                 is_sure = False

@@ -64,6 +64,12 @@ class EventCycle:
         self.scope: Scope = {}  # its `state` is the lifespan's
         self.response: Response = {"status": 200, "headers": [], "body": b""}
 
+    @property
+    def outlives_event(self) -> bool:
+        """Whether the application goes on after the event, so that its lifespan must too."""
+        is_session: bool = self.handler.is_session
+        return is_session
+
     async def run(self, app: ASGI) -> None:
         """Serve it. Raises `WebSocketError`, and what the engine is told to raise."""
         try:

@@ -44,7 +44,6 @@ logger = logging.getLogger("mangum.websocket")
 
 _MARK = "mangum!"
 _SENDING = "channels: sending"
-_VISITED = "channels: visited"
 _GROUP = "channels:"
 _MAX_VISITS = 16
 
@@ -179,19 +178,11 @@ class ChannelLayer(BaseChannelLayer):  # type: ignore[misc]
                 raise UnknownConnection("The consumer is not there any more.")
             self._put(queue, channel, message)
 
-        own, parked = current.get(), engine.parked.get(connection_id)
+        own = current.get()
         if own is not None and own.client.connection_id == connection_id and not own.is_over:
-            put(own)
-        elif parked is None:
-            await engine.visit(connection_id, put)
-        elif _VISITED in parked.cycle.kept:
-            put(parked.cycle)  # who visits it waits for this, too
+            put(own)  # whose task this is, so that to wait for it would be to wait for oneself
         else:
-            parked.cycle.kept[_VISITED] = True
-            try:
-                await engine.visit(connection_id, put)
-            finally:
-                del parked.cycle.kept[_VISITED]
+            await engine.visit(connection_id, put)
 
     def _put(self, queue: Queue, channel: str, message: dict[str, Any]) -> None:
         if queue.qsize() >= self.get_capacity(channel):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from textwrap import wrap
 
 import pytest
 
+from tests.tables import Cell, Footnotes, aligned, counted, wrapped
 from tests.websockets.framework_matrix import (
     BY_NATURE,
     CANNOT,
@@ -20,8 +19,6 @@ from tests.websockets.framework_matrix import (
 
 NAME = "websocket frameworks"
 CELL = "websocket cell"
-
-Cell = tuple[str, str]
 
 
 class Summary:
@@ -42,39 +39,21 @@ def _outcomes(reporter: pytest.TerminalReporter) -> Iterator[tuple[Cell, bool]]:
                 yield (cell[0], cell[1]), report.passed
 
 
-class Footnotes:
-    """Numbers for texts, the same number for the same text."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-
-    def mark(self, texts: Iterable[str]) -> str:
-        numbers = [self.numbers.setdefault(text, len(self.numbers) + 1) for text in texts]
-        return f" [{','.join(map(str, numbers))}]" if numbers else ""
-
-
 def render(outcomes: Iterable[tuple[Cell, bool]]) -> Iterator[str]:
     """`outcomes` says of each test of a cell whether it passed."""
-    run: Counter[Cell] = Counter()
-    passed: Counter[Cell] = Counter()
-    for cell, ok in outcomes:
-        run[cell] += 1
-        passed[cell] += ok
+    passed, run = counted(outcomes)
     notes = Footnotes()
     rows = [["", *(f"{it}{notes.mark(filter(None, [BY_NATURE.get(it)]))}" for it in FEATURES)]]
     for style in STYLES:
         cells = [(style, feature) for feature in FEATURES]
         rows.append([style, *(_text(cell, passed[cell], run[cell], notes) for cell in cells)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    yield from aligned(rows)
     yield ""
-    yield from _wrapped(
+    yield from wrapped(
         f"ok: in every mode ({', '.join(MODES)}). session: in all but message; message: in that "
         "one alone. A limit is tested as well: the framework must not be able to."
     )
-    for text, number in notes.numbers.items():
-        yield from _wrapped(f"[{number}] {text}")
+    yield from notes.lines()
 
 
 def _text(cell: Cell, passed: int, run: int, notes: Footnotes) -> str:
@@ -87,7 +66,3 @@ def _text(cell: Cell, passed: int, run: int, notes: Footnotes) -> str:
     word = "ok" if len(able) == len(MODES) else "message" if "message" in able else "session"
     mark = notes.mark([*reasons, *filter(None, [REMARKS.get(cell)])])
     return (word if able else "no") + mark
-
-
-def _wrapped(text: str) -> list[str]:
-    return wrap(text, 116, subsequent_indent="    ")
