@@ -177,3 +177,13 @@ def test_error_about_an_unknown_event_is_short_however_long_its_keys() -> None:
     with pytest.raises(InferenceError) as caught:
         Mangum(hello)(event, lambda_context())
     assert len(str(caught.value)) < 2_500
+
+
+def test_an_exception_that_is_raised_on_shows_where_the_application_failed() -> None:
+    async def fails(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("oh")
+
+    handler = Mangum(fails, lifespan="off", raise_exceptions=True)
+    with pytest.raises(RuntimeError, match="oh") as caught:
+        handler(http_v2_event(), lambda_context())
+    assert caught.traceback[-1].name == "fails"

@@ -1962,13 +1962,10 @@ cpdef object drive(parts, coroutine):
         or len(watched) > 1
         or postponed
         or not is_done(task)
-        or is_cancelled(task)  # the result of such a one says why only once
+        or is_cancelled(task)  # the result of such a one says why only once, and of one
+        or task._exception is not None  # that has failed it shows where only once
+        or result_of(task) is not None
     ):
-        return task
-    try:
-        if result_of(task) is not None:
-            return task
-    except BaseException:
         return task
     fields["_stopping"] = False
     return True
