@@ -7,13 +7,17 @@ SUITE = @$(PYTHON) scripts/suite.py
 ENVIRONMENT = $(PYTHON) scripts/environments.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check tests lint types docs upstream bench format clean python
+.PHONY: help serve demo test check tests lint types docs upstream bench format clean python
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
+serve: python ## the example chat behind the local gateway; SERVE_ARGS="--port 0 --reload" adds to it
+	@python=$$($(ENVIRONMENT) examples) && cd examples/chat && \
+	  exec "$$python" -m mangum serve main:handler $(SERVE_ARGS)
+
 demo: python ## answer one recorded event of each source with an example application
-	@python=$$($(ENVIRONMENT) examples) && "$$python" examples/demo.py
+	@python=$$($(ENVIRONMENT) examples) && "$$python" examples/gallery/demo.py
 
 test: python ## everything, on several Python versions; the same that CI runs
 	$(SUITE)

@@ -32,6 +32,7 @@ class Recipe(NamedTuple):
     requirements: tuple[str, ...] = ()  # requirements files
     project: bool = False  # the project itself, editable, and what compiles it
     alone: tuple[str, ...] = ()  # requirements files whose packages come without dependencies
+    extras: tuple[str, ...] = ()  # of the project
 
 
 RECIPES = {
@@ -47,9 +48,11 @@ RECIPES = {
         project=True,
         alone=("tests/requirements-nodeps.txt",),
     ),
-    "bench": Recipe(requirements=("benchmarks/requirements.txt",), project=True),
+    "bench": Recipe(requirements=("benchmarks/requirements.txt",), project=True, extras=("local",)),
     "upstream": Recipe(groups=("upstream",)),
-    "examples": Recipe(requirements=("examples/requirements.txt",), project=True),
+    "examples": Recipe(
+        requirements=("examples/requirements.txt",), project=True, extras=("local",)
+    ),
 }
 
 SETTINGS = ("MANGUM_PURE_PYTHON", "MANGUM_REQUIRE_COMPILED", "MANGUM_LINE_TRACE")
@@ -184,7 +187,8 @@ def _install(recipe: Recipe, installer: tuple[str, ...]) -> None:
     if recipe.project:
         # A plain path entry; the default import hook would load modules before the tests do. The
         # compiled half has a step of its own, because its source changes more often.
-        project = ("--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", ".")
+        path = f".[{','.join(recipe.extras)}]" if recipe.extras else "."
+        project = ("--no-build-isolation", "--config-settings", "editable_mode=compat", "-e", path)
         _run(*installer, *project, MANGUM_PURE_PYTHON="1")
     for file in recipe.alone:
         _run(*installer, "--no-deps", "-r", file)

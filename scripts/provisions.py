@@ -1,7 +1,7 @@
-"""The servers that the tests of the WebSocket backends start: installs those that are missing.
+"""The programs that tests start, servers and a browser: installs those that are missing.
 
 Only where it may: as root, with Debian's or Ubuntu's package manager. Elsewhere, and where that
-fails, the tests of that backend are skipped, and say so.
+fails, the tests that need it are skipped, and say so.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 
 PACKAGES = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres", "/usr/pgsql-*/bin/postgres"),
     "redis-server": ("redis-server", "valkey-server"),
 }

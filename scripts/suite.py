@@ -8,6 +8,7 @@ arguments for pytest, and JOBS=1 runs one stage at a time.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,12 +44,14 @@ HALVES = {"compiled": "MANGUM_REQUIRE_COMPILED", "pure": "MANGUM_PURE_PYTHON"}
 ONE_HALF = (
     "tests/aws",
     "tests/backends",
+    "tests/browser",
+    "tests/cli",
+    "tests/local",
     "tests/protocols/test_idle.py",
     *(
         f"tests/websockets/test_{name}.py"
         for name in (
             "channels",
-            "end_to_end",
             "facade",
             "finished",
             "frameworks",
@@ -61,8 +64,17 @@ ONE_HALF = (
 """What tells of the hot path nothing that other tests do not, and takes its time: one half's run on
 the oldest and on the newest Python has it."""
 
-ONE_PYTHON = ("tests/websockets/test_end_to_end.py",)
-"""What is between servers, and the same on every Python: the newest one's run has it."""
+ONE_RUN = (
+    "tests/browser",
+    "tests/cli/test_serve.py",
+    "tests/examples",
+    "tests/local/test_ministack.py",
+    "tests/local/test_serve_under_load.py",
+    "tests/test_examples.py",
+    "tests/websockets/test_end_to_end.py",
+)
+"""What is between processes, and the same on every Python and for both halves: the run of the
+newest one's compiled half has it, which no measuring of coverage slows down."""
 
 TRACE = HOME / "trace"  # a copy of the tree, whose compiled half tells coverage the line it is on
 TRACED = ("tests/speedups", "tests/handlers", "tests/test_adapter.py")
@@ -131,22 +143,30 @@ def tests(interpreter: Interpreter, half: str, chosen: list[Interpreter]) -> Cal
 
     def body(run: Run) -> int:
         python = (ensure_compiled if half == "compiled" else ensure)("test", interpreter)
-        left_out: tuple[str, ...] = ONE_HALF
-        if measured:
-            left_out = ()
-        elif is_oldest and not is_newest and (half == "compiled" or not can_compile(interpreter)):
-            left_out = ONE_PYTHON
+        is_first = half == ("compiled" if can_compile(interpreter) else "pure")
+        ignored: list[str] = []
+        if not (measured or (is_first and is_oldest and not is_newest)):
+            ignored += ONE_HALF
+        if not (is_first and is_newest):
+            ignored += ONE_RUN
+        _provisions().result()
         check = f"from mangum._speedups import COMPILED as it; assert it is {half == 'compiled'}"
         arguments = shlex.split(os.environ.get("PYTEST_ARGS", ""))
         coverage = ("-m", "coverage", "run") if measured else ()
-        ignored = [f"--ignore={path}" for path in left_out]
-        pytest = (python, *coverage, "-m", "pytest", *ignored, *arguments)
+        options = [f"--ignore={path}" for path in ignored]
+        pytest = (python, *coverage, "-m", "pytest", *options, *arguments)
         variables = {HALVES[half]: "1", "COVERAGE_FILE": str(COVERAGE)}
         if not is_newest:
             variables["HYPOTHESIS_PROFILE"] = os.environ.get("HYPOTHESIS_PROFILE", "brief")
         return run(python, "-c", check, **variables) or run(*pytest, **variables)
 
     return body
+
+
+@functools.cache
+def _provisions() -> Future[list[str]]:
+    """The programs that tests start are installed while the environments are made."""
+    return ThreadPoolExecutor(1).submit(provide)
 
 
 def trace(run: Run) -> int:
@@ -318,8 +338,7 @@ def main(names: list[str]) -> int:
             stage.done.set()  # nobody waits for what does not run
     skips = [line for name in missing if name in (names or known) for line in missing[name]]
     if "tests" in (names or known):
-        packages = provide()
-        skips += [f"tests of backends: apt-get install {it} is needed" for it in packages]
+        _provisions()
 
     print("Python:", ", ".join(f"{it.release} ({it.path})" for it in found))
     for line in skips:
@@ -329,7 +348,7 @@ def main(names: list[str]) -> int:
         shutil.rmtree(COVERAGE.parent, ignore_errors=True)
         COVERAGE.parent.mkdir(parents=True)
 
-    jobs = int(os.environ.get("JOBS") or min(2, os.cpu_count() or 1))
+    jobs = int(os.environ.get("JOBS") or (os.cpu_count() or 1) + 1)  # they wait now and then
     jobs = min(jobs, len(wanted))
     begin = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
@@ -341,6 +360,9 @@ def main(names: list[str]) -> int:
                 _end(process)
             raise SystemExit("interrupted") from None
 
+    if "tests" in (names or known):
+        lacking = _provisions().result()
+        skips += [f"tests that need {it} (Debian: apt-get install {it})" for it in lacking]
     print(f"\n=== summary after {time.monotonic() - begin:.0f} s")
     for stage in wanted:
         print(f"{stage.result:8} {stage.name:19} {stage.seconds:6.1f} s  {stage.detail}".rstrip())

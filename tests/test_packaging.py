@@ -116,7 +116,9 @@ def files_in(source: Path, folder: str, *patterns: str) -> set[str]:
 
 
 def python_files(source: Path) -> set[str]:
-    return files_in(source, "mangum", "*.py", "*.pyi", "py.typed")
+    """And those of the local gateway's page."""
+    page = ("*.css", "*.html", "*.js", "*.svg")
+    return files_in(source, "mangum", "*.py", "*.pyi", "py.typed", *page)
 
 
 # --- the source distribution ----------------------------------------------------------------------
@@ -162,10 +164,15 @@ def test_wheel_needs_pybase64_alone(pure_source: Path) -> None:
 
 def test_each_extra_brings_what_it_names(pure_source: Path) -> None:
     metadata = metadata_in(wheel_in(pure_source))
-    assert metadata.get_all("Provides-Extra") == ["aws", "orjson", "postgresql", "redis"]
+    assert metadata.get_all("Provides-Extra") == ["aws", "local", "orjson", "postgresql", "redis"]
     needed = metadata.get_all("Requires-Dist", [])
     assert [line for line in needed if "extra ==" in line] == [
         'boto3>=1.34; extra == "aws"',
+        'awslambdaric>=3.0; extra == "local"',
+        'httptools>=0.6; extra == "local"',
+        'uvicorn>=0.40; extra == "local"',
+        'watchfiles>=1.0; extra == "local"',
+        'websockets>=16.0; extra == "local"',
         'orjson>=3.10; extra == "orjson"',
         'asyncpg>=0.29; extra == "postgresql"',
         'redis>=7.2; extra == "redis"',

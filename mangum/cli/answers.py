@@ -1,20 +1,24 @@
-"""The results of functions as the client would see them: read, and written for a human."""
+"""The results of functions as the client would see them: read as the event's source reads them, and
+written for a human."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mangum.cli.events import Source
 from mangum.cli.terminal import Painter, plain
 from mangum.handlers._reasons import REASONS
+from mangum.local.messages import Answer, Deployment, Request
+from mangum.local.services import edge
+from mangum.local.services._result import make_answer, read_body, read_status
+from mangum.local.services.rest import read_maps
+from mangum.local.sources import SOURCES
 
 MAX_DUMP_BYTES = 64
 
@@ -24,39 +28,41 @@ _DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "deflate": zlib.decompress,
 }
 
+Decoder = Callable[[bytes, Request, Deployment], Answer]
 
-class BadAnswer(Exception):
-    """Why the source would not take the result as an answer."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the client gets; cookies are among the headers."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    def header(self, name: str) -> str:
-        """The first header of a name, `""` if there is none."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+_ANY_TYPE = Deployment(binary_media_types=("*/*",))  # which types an API takes no event tells
 
 
-def read_answer(result: Any, source: Source) -> Answer | None:
-    """The answer in a function's result; `None` if the source asks for none. Raises `BadAnswer`."""
+def read_answer(result: Any, source: Source, event: Any = None) -> Answer | None:
+    """The answer in a function's result; `None` if the source asks for none. Raises `BadAnswer`.
+
+    The event tells what its source reads of a result, as far as the source alone does not.
+    """
     shape = result if isinstance(result, dict) else {}
-    if source.name == "edge":
-        if "status" not in shape:
-            return None  # CloudFront goes on with the request
-        return _read(shape, shape["status"], "status")
-    if "statusCode" in shape:
-        return _read(shape, shape["statusCode"], "statusCode")
-    if source.infers_answers:
-        text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-        return Answer(200, [("content-type", "application/json")], _encode(text))
-    if source.name in (None, "event", "websocket"):
-        return None
-    raise BadAnswer("it has no `statusCode`")
+    if source.name == "edge" and "status" not in shape:
+        return None  # CloudFront goes on with the request
+    decode = _decoder(source, event, shape)
+    if decode is None:
+        return _read(shape) if "statusCode" in shape else None
+    return decode(write_json(result, indent=None).encode(), Request("GET", "/"), _ANY_TYPE)
+
+
+def _decoder(source: Source, event: Any, shape: dict[str, Any]) -> Decoder | None:
+    name = source.name or ""
+    if name == "edge":
+        config = event["Records"][0]["cf"].get("config") if event else None
+        return partial(edge.decode, event_type=(config or {}).get("eventType"))
+    if name == "http" and not source.infers_answers:
+        name = "http-1"
+    elif name == "alb" and (event or shape).get("multiValueHeaders") is not None:
+        name = "alb-multi"
+    return SOURCES[name].decode if name in SOURCES else None
+
+
+def _read(shape: dict[str, Any]) -> Answer:
+    """What looks like an answer, whoever reads it."""
+    status, headers = read_status(shape), read_maps(shape)
+    return make_answer(status, headers, read_body(shape, shape.get("isBase64Encoded") is True))
 
 
 def write_answer(answer: Answer, paint: Painter = plain) -> str:
@@ -66,7 +72,7 @@ def write_answer(answer: Answer, paint: Painter = plain) -> str:
     lines = [paint(style, status)]
     lines += [f"{paint('dim', f'{name}:')} {_printable(value)}" for name, value in answer.headers]
     if answer.body:
-        lines += ["", _write_body(answer, paint)]
+        lines += ["", write_body(answer, paint)]
     return "\n".join(lines)
 
 
@@ -76,48 +82,8 @@ def write_json(value: Any, *, indent: int | None = 2) -> str:
     return text if _is_utf8(text) else json.dumps(value, indent=indent)
 
 
-def _read(shape: Mapping[str, Any], status: Any, key: str) -> Answer:
-    body = shape.get("body")
-    if not isinstance(body, str | None):
-        raise BadAnswer(f"its `body` is not a text but a {type(body).__name__}")
-    data = _encode(body or "")
-    if shape.get("isBase64Encoded") is True or shape.get("bodyEncoding") == "base64":
-        try:
-            data = base64.b64decode(data, validate=True)
-        except binascii.Error:
-            raise BadAnswer("its `body` is not the base64 that it claims to be") from None
-    try:
-        return Answer(_status(status), list(_headers(shape)), data)
-    except (OverflowError, TypeError, ValueError):
-        raise BadAnswer(f"its `{key}` is not a number from 100 to 599") from None
-    except (AttributeError, LookupError):
-        raise BadAnswer("its headers are not an object of texts") from None
-
-
-def _status(value: Any) -> int:
-    status = int(value)
-    if isinstance(value, bool) or not 100 <= status <= 599:
-        raise ValueError
-    return status
-
-
-def _headers(shape: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every header, once for each value; of a name in both maps the multi-value one counts."""
-    several = shape.get("multiValueHeaders") or {}
-    names = {name.lower() for name in several}
-    for name, value in [*(shape.get("headers") or {}).items(), *several.items()]:
-        if name.lower() not in names or name in several:
-            yield from ((name, text) for text in _values(value))
-    yield from (("set-cookie", str(cookie)) for cookie in shape.get("cookies") or ())
-
-
-def _values(value: Any) -> list[str]:
-    """A text, a list of them, or Lambda@Edge's list of `{"key": …, "value": …}`."""
-    values = value if isinstance(value, list) else [value]
-    return [str(item["value"]) if isinstance(item, dict) else str(item) for item in values]
-
-
-def _write_body(answer: Answer, paint: Painter) -> str:
+def write_body(answer: Answer, paint: Painter) -> str:
+    """Decompressed, JSON indented, and what is no text as a dump of its first bytes."""
     media_type = answer.header("content-type").partition(";")[0].strip().lower()
     encoding = answer.header("content-encoding").strip().lower()
     body, note = answer.body, ""
@@ -154,10 +120,6 @@ def _dump(data: bytes) -> str:
 
 def _printable(text: str) -> str:
     return _CONTROLS.sub("�", text)
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
 
 
 def _is_utf8(text: str) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -18,13 +17,12 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from mangum.cli.events import read_event, recognise
-from mangum.cli.load import split_target
+from mangum.cli.load import locate
 from mangum.cli.measure import FAILED_STEP, PHASES, Failed, measure
 from mangum.cli.probe import InterpreterFailed, Plan, Variant, prepare
 from mangum.cli.report import as_json, as_svg, print_results
 from mangum.cli.sample import HTTP_EVENT
-from mangum.cli.usage import WRONG_USE, WrongUse, seconds
-from mangum.local.environment import Function
+from mangum.cli.usage import WRONG_USE, WrongUse, parse_environ, seconds
 
 MEASURED, FAILED = 0, 1
 
@@ -157,11 +155,11 @@ def _encode(event: Any) -> bytes:
 
 def _variants(arguments: Namespace) -> list[Variant]:
     """The function as it is, with each change that is asked for, and the others."""
-    function = _function(arguments.function, arguments.app_dir, "--app-dir ")
+    function = locate(arguments.function, arguments.app_dir, "--app-dir ")
     name = arguments.function
     variants = [Variant(name, function)]
     variants += [
-        Variant(f"{name} with {setting}", function, _parse_environ(setting))
+        Variant(f"{name} with {setting}", function, parse_environ(setting))
         for setting in arguments.env
     ]
     if arguments.no_bytecode:
@@ -169,29 +167,8 @@ def _variants(arguments: Namespace) -> list[Variant]:
     for target in arguments.compare:
         folder, slash, inner = target.rpartition("/")
         folder = (folder or slash) if slash else arguments.app_dir
-        variants.append(Variant(target, _function(inner, folder, f"--compare {target}: ")))
+        variants.append(Variant(target, locate(inner, folder, f"--compare {target}: ")))
     return variants
-
-
-def _function(target: str, folder: str, option: str) -> Function:
-    path = Path(folder)
-    if not path.is_dir():
-        raise WrongUse(f"{option}{folder} is no folder: name the one that holds the module")
-    module, attribute = split_target(target)
-    if "." in attribute:
-        raise WrongUse(f"Lambda takes no {attribute}: the handler is to be a name in {module}")
-    return Function(f"{module}.{attribute}", path.resolve(), module.rpartition(".")[2])
-
-
-def _parse_environ(setting: str) -> dict[str, str]:
-    """`"A=1"` → `{"A": "1"}`, `"A=1 B='2 3'"` → `{"A": "1", "B": "2 3"}`."""
-    try:
-        pairs = [word.partition("=") for word in shlex.split(setting)]
-    except ValueError:
-        pairs = []
-    if not pairs or not all(name and equals for name, equals, _ in pairs):
-        raise WrongUse("--env takes NAME=VALUE, or several in quotes: --env 'A=1 B=2'")
-    return {name: value for name, _, value in pairs}
 
 
 # --- while it runs --------------------------------------------------------------------------------

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from mangum import Mangum
-from mangum.cli.answers import Answer, BadAnswer, read_answer, write_answer, write_json
+from mangum.cli.answers import read_answer, write_answer, write_json
 from mangum.cli.context import Context
 from mangum.cli.events import SOURCES, check_source, read_event, recognise
 from mangum.cli.load import load, split_target
 from mangum.cli.terminal import painter
 from mangum.cli.usage import WRONG_USE, WrongUse, seconds
+from mangum.local.messages import Answer, BadAnswer
 
 ANSWERED, RAISED, CLIENT_ERROR, SERVER_ERROR = 0, 1, 4, 5
 
@@ -93,7 +94,7 @@ def run(arguments: Namespace) -> int:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             function = _load(arguments.function, arguments.app_dir, module_name)
-            result = _call(function, event, context)
+            result = call(function, event, context)
         code = _print_result(result, event, arguments.raw)
         if isinstance(function, Mangum):
             with contextlib.redirect_stdout(sys.stderr):
@@ -117,7 +118,7 @@ def _load(target: str, folder: str, module_name: str) -> Any:
         raise
 
 
-def _call(function: Any, event: Any, context: Context) -> Any:
+def call(function: Any, event: Any, context: Context) -> Any:
     """The result as it arrives where it is sent to: written as JSON and read again."""
     result = _guard(function, event, context)
     try:
@@ -145,7 +146,7 @@ def _print_result(result: Any, event: Any, raw: bool) -> int:
     answer: Answer | None = None
     fault = None
     try:
-        answer = read_answer(result, source)
+        answer = read_answer(result, source, event)
     except BadAnswer as error:
         fault = str(error)
     if raw:
@@ -168,7 +169,7 @@ def _print_text(text: str) -> None:
 def _print_failure(failure: FunctionFailed, context: Context, raw: bool) -> None:
     """What Lambda logs; with `raw` also what it returns to the caller."""
     cause = failure.cause
-    cause.__traceback__ = _own_frames(cause)
+    cause.__traceback__ = own_frames(cause)
     lines = traceback.format_exception(type(cause), cause, cause.__traceback__)
     print(f"[ERROR] {failure.error_type}: {failure.message}", file=sys.stderr)
     if cause.__traceback__ or isinstance(cause, SyntaxError):
@@ -183,7 +184,7 @@ def _print_failure(failure: FunctionFailed, context: Context, raw: bool) -> None
         print(write_json(report, indent=None))
 
 
-def _own_frames(error: BaseException) -> Any:
+def own_frames(error: BaseException) -> Any:
     """The traceback from the user's first frame on, without those that led there."""
     ours = (str(Path(__file__).parent), importlib.__file__, "<frozen importlib")
     frame = error.__traceback__

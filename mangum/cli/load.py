@@ -14,6 +14,7 @@ from typing import Any
 
 from mangum import Mangum
 from mangum.cli.usage import WrongUse
+from mangum.local.environment import Function
 
 EXAMPLE = "app:handler"
 
@@ -39,6 +40,20 @@ def load(target: str, folder: str) -> Any:
     if fault:
         raise WrongUse(f"{module_name}:{attribute} {fault}")
     return function
+
+
+def locate(target: str, folder: str, option: str = "--app-dir ") -> Function:
+    """The function that `target` names, without importing it. Raises `WrongUse`.
+
+    `option` is what the folder was given with, for the message.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise WrongUse(f"{option}{folder} is no folder: name the one that holds the module")
+    module, attribute = split_target(target)
+    if "." in attribute:
+        raise WrongUse(f"Lambda takes no {attribute}: the handler is to be a name in {module}")
+    return Function(f"{module}.{attribute}", path.resolve(), module.rpartition(".")[2])
 
 
 def split_target(target: str) -> tuple[str, str]:
@@ -110,7 +125,9 @@ def _fault(function: Any, module: ModuleType, module_name: str) -> str | None:
     if inspect.isclass(function):
         return f"is a class: name an instance or a function, for example {EXAMPLE}"
     if not callable(function):
-        return f"is a {type(function).__name__}, not a function: name the Lambda handler"
+        kind = type(function).__name__
+        article = "an" if kind[0] in "aeiou" else "a"
+        return f"is {article} {kind}, not a function: name the Lambda handler"
     if isinstance(function, Mangum):
         return None
     if _is_asgi(function):

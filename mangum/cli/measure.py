@@ -19,7 +19,8 @@ from typing import IO, Any, NamedTuple, TypeVar
 from mangum.cli.importtime import Module, Names, charge, parse, smallest
 from mangum.cli.probe import Plan, Probe, Variant, environment_of
 from mangum.local.environment import RUNTIME, Process, variables
-from mangum.local.runtime_api import Fault, InitFailed, Invocation, RuntimeAPI
+from mangum.local.invocations import Fault, InitFailed, Invocation
+from mangum.local.runtime_api import RuntimeAPI
 
 IMPORT_RUNS = 5
 """Runs with `-X importtime`, beside the measured ones: it makes every import dearer."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from typing import NoReturn
 
 WRONG_USE = 2
@@ -19,13 +21,31 @@ class Parser(ArgumentParser):
         raise WrongUse(f"{message}; `{self.prog} --help` lists what can be given")
 
 
-def seconds(text: str) -> float:
-    """The type of an option that is a time: up to 15 minutes, as long as Lambda lets anything
-    run."""
+def seconds_up_to(limit_s: int) -> Callable[[str], float]:
+    """The type of an option that is a time."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0
+        if not 0 < value <= limit_s:
+            raise ArgumentTypeError(f"a number of seconds up to {limit_s} is needed")
+        return value
+
+    return read
+
+
+seconds = seconds_up_to(900)
+"""As long as Lambda lets anything run."""
+
+
+def parse_environ(setting: str) -> dict[str, str]:
+    """`"A=1"` → `{"A": "1"}`, `"A=1 B='2 3'"` → `{"A": "1", "B": "2 3"}`. Raises `WrongUse`."""
     try:
-        value = float(text)
+        pairs = [word.partition("=") for word in shlex.split(setting)]
     except ValueError:
-        value = 0
-    if not 0 < value <= 900:
-        raise ArgumentTypeError("a number of seconds up to 900 is needed")
-    return value
+        pairs = []
+    if not pairs or not all(name and equals for name, equals, _ in pairs):
+        raise WrongUse("--env takes NAME=VALUE, or several in quotes: --env 'A=1 B=2'")
+    return {name: value for name, _, value in pairs}

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ class Function:
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:lambda:{_region(os.environ)}:{ACCOUNT_ID}:function:{self.name}"
+        return f"arn:aws:lambda:{region_of(os.environ)}:{ACCOUNT_ID}:function:{self.name}"
 
 
 def variables(function: Function, api_address: str, base: Mapping[str, str]) -> dict[str, str]:
@@ -56,9 +57,9 @@ def variables(function: Function, api_address: str, base: Mapping[str, str]) -> 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
     defaults = {
-        "AWS_DEFAULT_REGION": _region(base),
+        "AWS_DEFAULT_REGION": region_of(base),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": DEFAULT_MEMORY_MB,
-        "AWS_REGION": _region(base),
+        "AWS_REGION": region_of(base),
         "TZ": ":UTC",
     }
     fixed = {
@@ -68,7 +69,7 @@ def variables(function: Function, api_address: str, base: Mapping[str, str]) -> 
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{'0' * 32}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}",
         "AWS_LAMBDA_RUNTIME_API": api_address,
         "LAMBDA_TASK_ROOT": str(function.folder),
         "_HANDLER": function.handler,
@@ -77,7 +78,7 @@ def variables(function: Function, api_address: str, base: Mapping[str, str]) -> 
     return {**defaults, **passed, **fixed}
 
 
-def _region(base: Mapping[str, str]) -> str:
+def region_of(base: Mapping[str, str]) -> str:
     return base.get("AWS_REGION") or base.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
 
 
@@ -117,15 +118,27 @@ class Process:
         self.pid = self._popen.pid
         self._lock = threading.Lock()
         self._reaped = False  # from then on the pid may be that of another process
-        loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[End] = loop.run_in_executor(None, self._wait)
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[End] = self._loop.create_future()
+        # A thread of its own: the loop's executor has few, and each process takes one for its life.
+        threading.Thread(target=self._watch, name=f"wait-{self.pid}", daemon=True).start()
 
     async def end(self) -> End:
         """Kill it, unless it has ended by itself."""
         with self._lock:
             if not self._reaped:
                 self._kill()
-        return await self.ended
+        return await asyncio.shield(self.ended)
+
+    def has_ended(self) -> bool:
+        """Whether it has, although the loop may not have been told yet."""
+        if self._reaped or not hasattr(os, "waitid"):
+            return self._reaped
+        try:
+            options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+            return os.waitid(os.P_PID, self.pid, options) is not None
+        except ChildProcessError:
+            return True
 
     def cpu_s(self) -> float | None:
         """What it has used by now; `None` where a process can't read the clock of another one.
@@ -152,6 +165,15 @@ class Process:
             return None
         found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
         return int(found[1]) * 1024 if found else None
+
+    def _watch(self) -> None:
+        end = self._wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(self._tell, end)
+
+    def _tell(self, end: End) -> None:
+        if not self.ended.done():  # whoever awaited it may have been cancelled
+            self.ended.set_result(end)
 
     def _wait(self) -> End:
         if hasattr(os, "waitid"):

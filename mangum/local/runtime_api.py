@@ -10,67 +10,35 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
-import re
-import secrets
 import time
-import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Fault", "InitFailed", "Invocation", "Outcome", "RuntimeAPI"]
+from mangum.local.invocations import Fault, InitFailed, Invocation, Outcome, Stream
+from mangum.local.wire import (
+    MAX_HEAD_BYTES,
+    BadRequest,
+    Reply,
+    Request,
+    close,
+    read_pieces,
+    read_request,
+    write_reply,
+)
+
+__all__ = ["Pending", "RuntimeAPI"]
 
 HOST = "127.0.0.1"
 ROOT = "/2018-06-01/runtime/"
 MAX_RESULT_BYTES = 6 * 1024 * 1024 + 100
-MAX_HEAD_BYTES = 2 * 1024 * 1024  # the runtime sends the cause for X-Ray, up to 1 MiB, as a header
-MAX_CHUNK_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """What a process gets for one `next`."""
-
-    event: bytes
-    function_arn: str
-    timeout_s: float  # from the moment that a process takes it
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    trace_id: str = field(default_factory=lambda: _trace_id())
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """More of them: `{"Lambda-Runtime-Client-Context": …}`."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """An error as the runtime reports it."""
-
-    error_type: str
-    message: str
-    stack_trace: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an invocation. Times are those of `time.perf_counter`."""
-
-    body: bytes  # as it was posted: the result, or the report of the fault
-    content_type: str
-    fault: Fault | None
-    taken_s: float  # a process was given the invocation
-    answered_s: float  # its answer had arrived
-
-
-class InitFailed(Exception):
-    """A process has reported that it could not initialise."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(f"{fault.error_type}: {fault.message}")
-        self.fault = fault
+MAX_STREAM_BYTES = 200 * 1024 * 1024
 
 
 @dataclass(eq=False)
@@ -78,34 +46,18 @@ class _Waiter:
     """A process that has asked for an invocation."""
 
     asked_s: float
-    given: asyncio.Future[_Pending]
+    given: asyncio.Future[Pending]
 
 
-@dataclass(eq=False)
-class _Pending:
-    invocation: Invocation
-    outcome: asyncio.Future[Outcome]
-    taken_s: float = 0.0
+class Pending:
+    """An invocation that was handed in."""
 
-
-@dataclass(frozen=True)
-class _Request:
-    method: str
-    path: str
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes | None  # `None` if it was too large
-    keep_alive: bool
-
-
-@dataclass(frozen=True)
-class _Reply:
-    status: HTTPStatus
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class _BadRequest(Exception):
-    pass
+    def __init__(self, invocation: Invocation) -> None:
+        loop = asyncio.get_running_loop()
+        self.invocation = invocation
+        self.taken: asyncio.Future[float] = loop.create_future()
+        """When a process was given it."""
+        self.outcome: asyncio.Future[Outcome] = loop.create_future()
 
 
 class RuntimeAPI:
@@ -117,8 +69,8 @@ class RuntimeAPI:
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._waiters: deque[_Waiter] = deque()  # at least one of these two is empty
-        self._queue: deque[_Pending] = deque()
-        self._running: dict[str, _Pending] = {}  # by request id
+        self._queue: deque[Pending] = deque()
+        self._running: dict[str, Pending] = {}  # by request id
         self._readers: list[asyncio.Future[float]] = []  # those in `ready`
         self._init_fault: Fault | None = None  # one that nobody has been told of
 
@@ -143,7 +95,7 @@ class RuntimeAPI:
         await asyncio.gather(*connections, return_exceptions=True)
         for writer in connections.values():
             writer.transport.abort()  # whatever the client has not read by now
-            await _close(writer)
+            await close(writer)
         await self._server.wait_closed()
         for pending in [*self._queue, *self._running.values()]:
             pending.outcome.cancel()
@@ -172,15 +124,29 @@ class RuntimeAPI:
 
         A process that dies with it answers nothing: whoever runs the process cancels this.
         """
-        pending = _Pending(invocation, asyncio.get_running_loop().create_future())
-        self._queue.append(pending)
-        self._hand_out()
+        pending = self.submit(invocation)
         try:
             return await pending.outcome
         finally:
-            self._running.pop(invocation.request_id, None)
-            if pending in self._queue:
-                self._queue.remove(pending)
+            self.withdraw(pending)
+
+    def submit(self, invocation: Invocation) -> Pending:
+        """The same without waiting. What is not to be awaited any more must be withdrawn."""
+        pending = Pending(invocation)
+        self._queue.append(pending)
+        self._hand_out()
+        return pending
+
+    def withdraw(self, pending: Pending) -> None:
+        """Forget it: an answer to it is refused, and no process gets it that has not yet."""
+        self._running.pop(pending.invocation.request_id, None)
+        with contextlib.suppress(ValueError):
+            self._queue.remove(pending)
+
+    async def disconnected(self, timeout_s: float) -> None:
+        """Wait until every client has gone, and all that it had sent is read."""
+        if self._connections:
+            await asyncio.wait(set(self._connections), timeout=timeout_s)
 
     def _hand_out(self) -> None:
         while self._queue and self._waiters:
@@ -195,35 +161,50 @@ class RuntimeAPI:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while request := await _read(reader, writer, self.max_result_bytes):
+            while request := await read_request(reader, writer, self.max_result_bytes):
                 reply = await self._answer(request, reader)
                 if reply is None:
                     break
-                _write(writer, reply, request.keep_alive)
+                write_reply(writer, reply, request.keep_alive)
                 await writer.drain()
                 if not request.keep_alive:
                     break
-        except _BadRequest as error:
-            _write(writer, _refusal(HTTPStatus.BAD_REQUEST, "BadRequest", str(error)), False)
+        except BadRequest as error:
+            write_reply(writer, _refusal(HTTPStatus.BAD_REQUEST, "BadRequest", str(error)), False)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the process has gone
         finally:
-            await asyncio.shield(_close(writer))  # another one may wait for the same
+            await asyncio.shield(close(writer))  # another one may wait for the same
 
-    async def _answer(self, request: _Request, reader: asyncio.StreamReader) -> _Reply | None:
+    async def _answer(self, request: Request, reader: asyncio.StreamReader) -> Reply | None:
         """The reply; `None` if the process goes away while it waits for an invocation."""
+        if self._is_from_a_page(request):
+            request.keep_alive = False
+            return _refusal(HTTPStatus.FORBIDDEN, "Forbidden", "this is for runtime clients")
         for method, pattern, action in ROUTES:
             matched = _match(pattern, request.path)
             if matched is not None and method == request.method:
                 return await action(self, request, matched, reader)
+        if request.is_streamed:
+            request.keep_alive = False  # nobody has read its body
         message = f"there is no {request.method} {request.path}"
         return _refusal(HTTPStatus.NOT_FOUND, "NotFound", message)
+
+    def _is_from_a_page(self, request: Request) -> bool:
+        """Whether a browser sends it: for the page of another site, or because somebody's name
+        server says that his site is here."""
+        headers = request.headers
+        return (
+            headers.get("host", self.address) != self.address
+            or "origin" in headers
+            or "sec-fetch-site" in headers
+        )
 
     # --- what a process may ask -------------------------------------------------------------------
 
     async def _next(
-        self, request: _Request, request_id: str, reader: asyncio.StreamReader
-    ) -> _Reply | None:
+        self, request: Request, request_id: str, reader: asyncio.StreamReader
+    ) -> Reply | None:
         if self._queue:
             return self._take(self._queue.popleft())
         waiter = _Waiter(time.perf_counter(), asyncio.get_running_loop().create_future())
@@ -248,7 +229,7 @@ class RuntimeAPI:
                 gone.cancel()
                 await asyncio.wait({gone})
 
-    def _take(self, pending: _Pending) -> _Reply:
+    def _take(self, pending: Pending) -> Reply:
         invocation = pending.invocation
         self._running[invocation.request_id] = pending
         deadline_ms = int((time.time() + invocation.timeout_s) * 1000)
@@ -260,35 +241,64 @@ class RuntimeAPI:
             "Lambda-Runtime-Trace-Id": invocation.trace_id,
             **invocation.headers,
         }
-        pending.taken_s = time.perf_counter()
-        return _Reply(HTTPStatus.OK, invocation.event, headers)
+        if not pending.taken.done():
+            pending.taken.set_result(time.perf_counter())
+        return Reply(HTTPStatus.OK, invocation.event, headers)
 
     async def _response(
-        self, request: _Request, request_id: str, reader: asyncio.StreamReader
-    ) -> _Reply:
+        self, request: Request, request_id: str, reader: asyncio.StreamReader
+    ) -> Reply:
+        if request.is_streamed:
+            return await self._stream(request, request_id, reader)
         if request.body is None:
-            fault = Fault(
-                "Function.ResponseSizeTooLarge",
-                f"Response payload size exceeded maximum allowed payload size"
-                f" ({self.max_result_bytes} bytes).",
-            )
+            fault = _too_large(self.max_result_bytes)
             self._finish(request, request_id, fault)
             return _refusal(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RequestEntityTooLarge", fault.message
             )
         fault_type = request.headers.get("lambda-runtime-function-error-type")
-        if fault_type:  # a trailer of a streamed response that broke
+        if fault_type:
             return self._finish(request, request_id, Fault(fault_type, ""))
         return self._finish(request, request_id, None)
 
+    async def _stream(
+        self, request: Request, request_id: str, reader: asyncio.StreamReader
+    ) -> Reply:
+        """Pass the chunks on as they come. A fault stands in the trailers.
+
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
+        """
+        pending = self._running.pop(request_id, None)
+        stream = Stream()
+        if pending is None or pending.outcome.done():
+            stream.close()
+        else:
+            content_type = request.headers.get("content-type", "application/octet-stream")
+            taken_s = pending.taken.result()
+            outcome = Outcome(b"", content_type, None, taken_s, time.perf_counter(), stream)
+            pending.outcome.set_result(outcome)
+        fault: Fault | None = Fault("Runtime.ExitError", "The process went away in mid-answer")
+        total = 0
+        try:
+            async for piece in read_pieces(reader, request.headers):
+                total += len(piece)
+                if total <= MAX_STREAM_BYTES:
+                    await stream.put(piece)
+            fault = _read_trailing_fault(request.headers)
+            if total > MAX_STREAM_BYTES:
+                fault = _too_large(MAX_STREAM_BYTES)
+        finally:
+            stream.end(fault)
+        return ACCEPTED if pending else _unknown_id()
+
     async def _error(
-        self, request: _Request, request_id: str, reader: asyncio.StreamReader
-    ) -> _Reply:
+        self, request: Request, request_id: str, reader: asyncio.StreamReader
+    ) -> Reply:
         return self._finish(request, request_id, _read_fault(request))
 
     async def _init_error(
-        self, request: _Request, request_id: str, reader: asyncio.StreamReader
-    ) -> _Reply:
+        self, request: Request, request_id: str, reader: asyncio.StreamReader
+    ) -> Reply:
         fault = _read_fault(request)
         told = [ready for ready in self._readers if not ready.done()]
         for ready in told:
@@ -302,30 +312,38 @@ class RuntimeAPI:
                 pending.outcome.set_result(outcome)
         return ACCEPTED
 
-    def _finish(self, request: _Request, request_id: str, fault: Fault | None) -> _Reply:
+    async def _restore(
+        self, request: Request, request_id: str, reader: asyncio.StreamReader
+    ) -> Reply:
+        """A function with SnapStart asks when it was restored: here nothing comes in between."""
+        return Reply(HTTPStatus.OK, b"")
+
+    def _finish(self, request: Request, request_id: str, fault: Fault | None) -> Reply:
         pending = self._running.pop(request_id, None)
         if pending is None:
-            return _refusal(HTTPStatus.BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+            return _unknown_id()
         content_type = request.headers.get("content-type", "application/octet-stream")
         outcome = Outcome(
-            request.body or b"", content_type, fault, pending.taken_s, time.perf_counter()
+            request.body or b"", content_type, fault, pending.taken.result(), time.perf_counter()
         )
         if not pending.outcome.done():
             pending.outcome.set_result(outcome)
         return ACCEPTED
 
 
-_Action = Callable[[RuntimeAPI, _Request, str, asyncio.StreamReader], Awaitable["_Reply | None"]]
+_Action = Callable[[RuntimeAPI, Request, str, asyncio.StreamReader], Awaitable["Reply | None"]]
 
 ROUTES: tuple[tuple[str, str, _Action], ...] = (
     ("GET", "invocation/next", RuntimeAPI._next),
     ("POST", "invocation/*/response", RuntimeAPI._response),
     ("POST", "invocation/*/error", RuntimeAPI._error),
     ("POST", "init/error", RuntimeAPI._init_error),
+    ("GET", "restore/next", RuntimeAPI._restore),
+    ("POST", "restore/error", RuntimeAPI._init_error),
 )
 """Method, path below `ROOT` with a star for the request id, and what answers."""
 
-ACCEPTED = _Reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n', {"Content-Type": "application/json"})
+ACCEPTED = Reply(HTTPStatus.ACCEPTED, b'{"status":"OK"}\n', {"Content-Type": "application/json"})
 
 
 def _match(pattern: str, path: str) -> str | None:
@@ -341,137 +359,50 @@ def _match(pattern: str, path: str) -> str | None:
     return request_id if matches else None
 
 
-def _refusal(status: HTTPStatus, error_type: str, message: str) -> _Reply:
+def _refusal(status: HTTPStatus, error_type: str, message: str) -> Reply:
     report = {"errorMessage": message, "errorType": error_type}
-    return _Reply(status, json.dumps(report).encode(), {"Content-Type": "application/json"})
+    return Reply(status, json.dumps(report).encode(), {"Content-Type": "application/json"})
 
 
-def _read_fault(request: _Request) -> Fault:
+def _unknown_id() -> Reply:
+    return _refusal(HTTPStatus.BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+
+
+def _too_large(limit_bytes: int) -> Fault:
+    return Fault(
+        "Function.ResponseSizeTooLarge",
+        f"Response payload size exceeded maximum allowed payload size ({limit_bytes} bytes).",
+    )
+
+
+def _read_trailing_fault(trailers: Mapping[str, str]) -> Fault | None:
+    """What stands below the chunks if the function failed on its way; the report is base64."""
+    fault_type = trailers.get("lambda-runtime-function-error-type")
+    if not fault_type:
+        return None
+    report: Any = None
+    with contextlib.suppress(ValueError):
+        report = json.loads(
+            base64.b64decode(trailers.get("lambda-runtime-function-error-body", ""))
+        )
+    report = report if isinstance(report, dict) else {}
+    return _fault_in(report, fault_type)
+
+
+def _read_fault(request: Request) -> Fault:
     """The reported error; its header alone counts where the body is no report."""
     report: Any = None
     with contextlib.suppress(ValueError):
         report = json.loads(request.body or b"")
     if not isinstance(report, dict):
         report = {}
+    return _fault_in(report, request.headers.get("lambda-runtime-function-error-type", ""))
+
+
+def _fault_in(report: dict[str, Any], fault_type: str) -> Fault:
     trace = report.get("stackTrace")
     return Fault(
-        str(
-            report.get("errorType")
-            or request.headers.get("lambda-runtime-function-error-type")
-            or "Unknown"
-        ),
+        str(report.get("errorType") or fault_type or "Unknown"),
         str(report.get("errorMessage") or ""),
         tuple(map(str, trace)) if isinstance(trace, list) else (),
     )
-
-
-def _trace_id() -> str:
-    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
-
-
-# --- HTTP/1.1, as far as runtime clients use it ---------------------------------------------------
-
-
-async def _read(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, max_body_bytes: int
-) -> _Request | None:
-    """The next request; `None` at the end of the connection. Raises `_BadRequest`."""
-    head = await _read_head(reader)
-    if head is None:
-        return None
-    start, *lines = head.split("\r\n")
-    words = start.split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
-        raise _BadRequest("the request line is not METHOD PATH HTTP/1.1")
-    headers = _parse_headers(lines)
-    if headers.get("expect", "").lower() == "100-continue":
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        body = await _read_chunks(reader, headers, max_body_bytes)
-    else:
-        body = await _read_sized(reader, headers.get("content-length", "0"), max_body_bytes)
-    keep_alive = words[2] != "HTTP/1.0" and headers.get("connection", "").lower() != "close"
-    return _Request(words[0], words[1], headers, body, keep_alive)
-
-
-async def _read_head(reader: asyncio.StreamReader) -> str | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        if error.partial:
-            raise
-        return None
-    except asyncio.LimitOverrunError:
-        raise _BadRequest(f"the head is larger than {MAX_HEAD_BYTES} bytes") from None
-    return head[:-4].decode("latin-1")
-
-
-async def _read_line(reader: asyncio.StreamReader) -> str:
-    try:
-        return (await reader.readuntil(b"\r\n"))[:-2].decode("latin-1")
-    except asyncio.LimitOverrunError:
-        raise _BadRequest(f"a line is longer than {MAX_HEAD_BYTES} bytes") from None
-
-
-def _parse_headers(lines: list[str]) -> dict[str, str]:
-    headers = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not name or name != name.strip():
-            raise _BadRequest("a header is not NAME: VALUE")
-        headers[name.lower()] = value.strip()
-    return headers
-
-
-async def _read_sized(reader: asyncio.StreamReader, length: str, limit: int) -> bytes | None:
-    if not (length.isascii() and length.isdigit() and len(length) < 19):
-        raise _BadRequest("content-length is not a number")
-    size = int(length)
-    if size <= limit:
-        return await reader.readexactly(size)
-    while size:  # read to its end, for the client reads no reply before that
-        size -= len(await reader.readexactly(min(size, MAX_CHUNK_BYTES)))
-    return None
-
-
-async def _read_chunks(
-    reader: asyncio.StreamReader, headers: dict[str, str], limit: int
-) -> bytes | None:
-    """The body; its trailers are added to the headers."""
-    pieces: list[bytes] = []
-    total = 0
-    while True:
-        line = (await _read_line(reader)).partition(";")[0].strip()
-        if not re.fullmatch("[0-9a-fA-F]{1,15}", line):
-            raise _BadRequest("the size of a chunk is not a hexadecimal number")
-        size = int(line, 16)
-        if size == 0:
-            break
-        total += size
-        piece = await _read_sized(reader, str(size), limit)
-        if piece is not None and total <= limit:
-            pieces.append(piece)
-        if await reader.readexactly(2) != b"\r\n":
-            raise _BadRequest("a chunk is longer than it says")
-    trailers = []
-    while line := await _read_line(reader):
-        trailers.append(line)
-    headers.update(_parse_headers(trailers))
-    return b"".join(pieces) if total <= limit else None
-
-
-def _write(writer: asyncio.StreamWriter, reply: _Reply, keep_alive: bool) -> None:
-    lines = [f"HTTP/1.1 {reply.status.value} {reply.status.phrase}"]
-    lines += [f"{name}: {value}" for name, value in reply.headers.items()]
-    lines.append(f"Content-Length: {len(reply.body)}")
-    if not keep_alive:
-        lines.append("Connection: close")
-    head = "".join(f"{line}\r\n" for line in lines)
-    writer.write(head.encode("latin-1") + b"\r\n" + reply.body)
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(ConnectionError):
-        await writer.wait_closed()

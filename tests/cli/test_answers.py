@@ -8,21 +8,26 @@ from typing import Any
 
 import pytest
 
-from mangum.cli.answers import Answer, BadAnswer, read_answer, write_answer, write_json
+from mangum.cli.answers import read_answer, write_answer, write_json
 from mangum.cli.context import Context
 from mangum.cli.events import Source
+from mangum.local.messages import Answer, BadAnswer
+from tests.builders import alb_event, edge_event
 
 REST = Source("rest", "a REST API")
 HTTP = Source("http", "an HTTP API", infers_answers=True)
 EDGE = Source("edge", "Lambda@Edge")
+LATTICE = Source("lattice", "VPC Lattice")
+ALB = Source("alb", "an Application Load Balancer")
 QUEUE = Source("event", "aws:sqs")
+JSON = ("content-type", "application/json")
 
 
 @pytest.mark.parametrize(
     ("result", "source", "answer"),
     [
-        ({"statusCode": 204}, REST, Answer(204, [], b"")),
-        ({"statusCode": "200", "headers": None, "body": None}, REST, Answer(200, [], b"")),
+        ({"statusCode": 204}, REST, Answer(204, [JSON], b"")),
+        ({"statusCode": "200", "headers": None, "body": None}, REST, Answer(200, [JSON], b"")),
         (
             {
                 "statusCode": 200,
@@ -31,7 +36,11 @@ QUEUE = Source("event", "aws:sqs")
                 "body": "λ",
             },
             REST,
-            Answer(200, [("x-one", "1"), ("vary", "a"), ("vary", "b")], "λ".encode()),
+            Answer(
+                200,
+                [("vary", "a"), ("vary", "b"), ("vary", "single"), ("x-one", "1"), JSON],
+                "λ".encode(),
+            ),
         ),
         (
             {
@@ -42,11 +51,20 @@ QUEUE = Source("event", "aws:sqs")
                 "isBase64Encoded": True,
             },
             HTTP,
-            Answer(200, [("x-one", "1"), ("set-cookie", "a=1"), ("set-cookie", "b=2")], b"\0\1"),
+            Answer(
+                200,
+                [
+                    ("x-one", "1"),
+                    ("set-cookie", "a=1"),
+                    ("set-cookie", "b=2"),
+                    ("content-type", "text/plain; charset=utf-8"),
+                ],
+                b"\0\1",
+            ),
         ),
         (
             {"statusCode": 200, "headers": {"set-cookie": ["a=1", "b=2"]}},
-            Source("lattice", "VPC Lattice"),
+            LATTICE,
             Answer(200, [("set-cookie", "a=1"), ("set-cookie", "b=2")], b""),
         ),
         (
@@ -60,8 +78,8 @@ QUEUE = Source("event", "aws:sqs")
             Answer(200, [("vary", "a"), ("vary", "b")], b"\0\1"),
         ),
         ({"uri": "/", "method": "GET"}, EDGE, None),
-        ("text", HTTP, Answer(200, [("content-type", "application/json")], b"text")),
-        ({"a": 1}, HTTP, Answer(200, [("content-type", "application/json")], b'{"a": 1}')),
+        ("text", HTTP, Answer(200, [JSON], b"text")),
+        ({"a": 1}, HTTP, Answer(200, [JSON], b'{"a": 1}')),
         ({"batchItemFailures": []}, QUEUE, None),
         (None, Source("websocket", "a WebSocket API"), None),
         ({"statusCode": 403}, Source("websocket", "a WebSocket API"), Answer(403, [], b"")),
@@ -76,13 +94,14 @@ def test_result_is_read_as_its_source_reads_it(
 @pytest.mark.parametrize(
     ("result", "source", "fault"),
     [
-        (None, REST, "it has no `statusCode`"),
-        ({"body": ""}, REST, "it has no `statusCode`"),
-        ({"statusCode": None}, REST, "its `statusCode` is not a number from 100 to 599"),
-        ({"statusCode": True}, REST, "its `statusCode` is not a number from 100 to 599"),
-        ({"statusCode": float("inf")}, REST, "its `statusCode` is not a number from 100 to 599"),
-        ({"statusCode": 1000}, REST, "its `statusCode` is not a number from 100 to 599"),
-        ({"status": "OK"}, EDGE, "its `status` is not a number from 100 to 599"),
+        (None, REST, "it is not an object but null: return one with a `statusCode`"),
+        ({}, REST, "it is an empty object: return one with a `statusCode`"),
+        ({"body": ""}, LATTICE, "it has no `statusCode`"),
+        ({"statusCode": None}, REST, "its `statusCode` is not a number from 200 to 599"),
+        ({"statusCode": True}, REST, "its `statusCode` is not a number from 200 to 599"),
+        ({"statusCode": float("inf")}, REST, "its `statusCode` is not a number from 200 to 599"),
+        ({"statusCode": 1000}, REST, "its `statusCode` is not a number from 200 to 599"),
+        ({"status": "OK"}, EDGE, "its `status` is not a number from 200 to 599"),
         ({"statusCode": 200, "body": {}}, HTTP, "its `body` is not a text but a dict"),
         (
             {"statusCode": 200, "body": "?", "isBase64Encoded": True},
@@ -103,6 +122,34 @@ def test_result_that_no_client_would_see_has_a_fault(
     with pytest.raises(BadAnswer) as raised:
         read_answer(result, source)
     assert str(raised.value) == fault
+
+
+@pytest.mark.parametrize(
+    ("event", "key"),
+    [
+        (alb_event(), "headers"),
+        (alb_event(multi_value=True), "multiValueHeaders"),
+        (None, "headers"),
+        (None, "multiValueHeaders"),
+    ],
+)
+def test_load_balancer_reads_headers_in_the_mode_of_the_event(event: Any, key: str) -> None:
+    value: Any = ["a"] if key == "multiValueHeaders" else "a"
+    result = {"statusCode": 200, key: {"vary": value}}
+    assert read_answer(result, ALB, event) == Answer(200, [("vary", "a")], b"")
+    if event:
+        with pytest.raises(BadAnswer, match=f"the target group takes `{key}`"):
+            read_answer({"statusCode": 200, OTHER[key]: {"vary": []}}, ALB, event)
+
+
+OTHER = {"headers": "multiValueHeaders", "multiValueHeaders": "headers"}
+
+
+@pytest.mark.parametrize(("event_type", "fault"), [("viewer-request", "40,960"), (None, "1,048")])
+def test_limit_of_lambda_at_edge_is_that_of_the_kind_of_event(event_type: Any, fault: str) -> None:
+    result = {"status": "200", "body": "x" * 2_000_000}
+    with pytest.raises(BadAnswer, match=f"and {fault}"):
+        read_answer(result, EDGE, edge_event(event_type=event_type) if event_type else None)
 
 
 DUMP = "00000000  00 01 02 41                                      ...A"

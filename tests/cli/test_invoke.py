@@ -186,7 +186,7 @@ def test_result_that_the_source_would_refuse_is_printed_with_the_reason(project:
     assert json.loads(run.out)["statusCode"] == "many"
     assert run.err == (
         "mangum: a REST API would refuse this result:"
-        " its `statusCode` is not a number from 100 to 599\n"
+        " its `statusCode` is not a number from 200 to 599\n"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -14,13 +15,8 @@ from typing import Any, BinaryIO, NamedTuple
 import pytest
 
 from mangum.local.environment import Function, Process, variables
-from mangum.local.runtime_api import (
-    Fault,
-    InitFailed,
-    Invocation,
-    Outcome,
-    RuntimeAPI,
-)
+from mangum.local.invocations import Fault, InitFailed, Invocation, Outcome
+from mangum.local.runtime_api import RuntimeAPI
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:main"
 NEXT = "invocation/next"
@@ -46,7 +42,7 @@ class Client:
 
     async def ask(self, method: str, path: str, body: bytes = b"", *headers: str) -> Reply:
         sized = [f"Content-Length: {len(body)}"] if method == "POST" else []
-        lines = [f"{method} /2018-06-01/runtime/{path} HTTP/1.1", "Host: x", *sized, *headers]
+        lines = [f"{method} /2018-06-01/runtime/{path} HTTP/1.1", *sized, *headers]
         return await self.send("\r\n".join([*lines, "", ""]).encode() + body)
 
     async def send(self, data: bytes) -> Reply:
@@ -315,10 +311,9 @@ def test_a_result_over_the_limit_is_refused_and_a_fault() -> None:
 
 
 CHUNKED = (
-    "POST /2018-06-01/runtime/invocation/id-1/response HTTP/1.1\r\n"
-    "Transfer-Encoding: chunked\r\n"
-    "Lambda-Runtime-Function-Response-Mode: streaming\r\n\r\n"
+    "POST /2018-06-01/runtime/invocation/id-1/response HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
 )
+STREAMED = f"{CHUNKED}Lambda-Runtime-Function-Response-Mode: streaming\r\n"
 
 
 @pytest.mark.parametrize(
@@ -337,7 +332,7 @@ def test_a_result_may_come_in_chunks(chunks: str, body: bytes, fault: Fault | No
     async def test(api: RuntimeAPI, client: Client) -> None:
         task = invoke(api, request_id="id-1")
         await client.ask("GET", NEXT)
-        assert (await client.send((CHUNKED + chunks).encode())).status == 202
+        assert (await client.send(f"{CHUNKED}\r\n{chunks}".encode())).status == 202
         outcome = await task
         assert (outcome.body, outcome.fault) == (body, fault)
 
@@ -349,7 +344,7 @@ def test_chunks_over_the_limit_are_refused_together() -> None:
         task = invoke(api, request_id="id-1")
         await client.ask("GET", NEXT)
         chunk = "6\r\nabcdef\r\n"
-        reply = await client.send(f"{CHUNKED}{chunk}{chunk}0\r\n\r\n".encode())
+        reply = await client.send(f"{CHUNKED}\r\n{chunk}{chunk}0\r\n\r\n".encode())
         assert reply.status == 413
         assert (await task).fault is not None
 
@@ -388,9 +383,9 @@ def test_a_connection_is_closed_where_it_is_not_to_be_kept(head: str) -> None:
         b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
-        CHUNKED.encode() + b"z\r\n",
-        CHUNKED.encode() + b"-1\r\n",
-        CHUNKED.encode() + b"1\r\nabc\r\n",
+        CHUNKED.encode() + b"\r\nz\r\n",
+        CHUNKED.encode() + b"\r\n-1\r\n",
+        CHUNKED.encode() + b"\r\n1\r\nabc\r\n",
     ],
 )
 def test_what_is_no_http_is_a_bad_request_and_ends_the_connection(data: bytes) -> None:
@@ -559,7 +554,7 @@ def test_the_environment_holds_what_lambda_sets_and_what_the_function_needs(
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     found = variables(function, "127.0.0.1:9001", base)
-    assert found.pop("AWS_LAMBDA_LOG_STREAM_NAME").endswith("/[$LATEST]" + "0" * 32)
+    assert re.search(r"/\[\$LATEST\][0-9a-f]{32}$", found.pop("AWS_LAMBDA_LOG_STREAM_NAME"))
     assert found == {
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -576,3 +571,38 @@ def test_the_environment_holds_what_lambda_sets_and_what_the_function_needs(
         "TZ": ":UTC",
         "_HANDLER": "pkg.main.handler",
     }
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Host: example.org",
+        "Host: localhost.example.org:80",
+        "Host: 127.0.0.1",
+        "Origin: https://example.org",
+        "Sec-Fetch-Site: cross-site",
+    ],
+)
+def test_a_page_in_a_browser_gets_no_invocation(header: str) -> None:
+    async def test(api: RuntimeAPI, client: Client) -> None:
+        task = invoke(api)
+        assert (await client.ask("GET", NEXT, b"", header)).status == 403
+        other = await connect(api)
+        assert (await other.ask("GET", NEXT, b"", f"Host: {api.address}")).status == 200
+        await other.close()
+        task.cancel()
+        await asyncio.wait({task})
+
+    run(test)
+
+
+def test_a_function_that_was_frozen_goes_on_at_once() -> None:
+    async def test(api: RuntimeAPI, client: Client) -> None:
+        reply = await client.ask("GET", "restore/next")
+        assert (reply.status, reply.body) == (200, b"")
+        report = b'{"errorType": "Broken", "errorMessage": "no"}'
+        assert (await client.ask("POST", "restore/error", report)).status == 202
+        with pytest.raises(InitFailed, match="Broken: no"):
+            await api.ready()
+
+    run(test)

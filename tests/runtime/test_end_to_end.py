@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from mangum.local.environment import RUNTIME, Function, Process, variables
-from mangum.local.runtime_api import Invocation, Outcome, RuntimeAPI
+from mangum.local.invocations import Invocation, Outcome
+from mangum.local.runtime_api import RuntimeAPI
 from mangum.runtime.marshaller import VARIABLE
 from tests.builders import http_v2_event
 

@@ -56,6 +56,9 @@ class Api(NamedTuple):
 class MiniStack:
     """A running MiniStack. To be closed."""
 
+    functions = f"{__package__}.functions"
+    """The package of the modules with handlers."""
+
     def __init__(self) -> None:
         self._server = Server(_command)
         self._clients: dict[str, Any] = {}
@@ -158,7 +161,7 @@ class MiniStack:
             FunctionName=name,
             Runtime="python{}.{}".format(*sys.version_info),  # it takes the Python it runs on
             Role=role,
-            Handler=f"{__package__}.functions.{handler}",
+            Handler=f"{self.functions}.{handler}",
             Code={"ZipFile": _zipped({"empty": ""})},  # the module is imported from this tree
             Timeout=FUNCTION_TIMEOUT_S,
             Environment={"Variables": variables},

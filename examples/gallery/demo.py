@@ -1,6 +1,6 @@
 """Runs one application over a recorded event of each source and prints what comes out.
 
-`python examples/demo.py` exits with 1 if an answer is not the expected one.
+`python examples/gallery/demo.py` exits with 1 if an answer is not the expected one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastapi_app import handler
+from main import handler
 
 from mangum.cli.answers import read_answer, write_answer, write_json
 from mangum.cli.context import Context

@@ -1,6 +1,6 @@
 """A picture gallery on AWS Lambda, written as for any server: only the last lines know of Mangum.
 
-Try it with a recorded event: `mangum invoke fastapi_app:handler events/rest.json`
+Try it with a recorded event: `mangum invoke main:handler events/rest.json`
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The examples run, and their deployment files are what tools and services expect."""

@@ -1,0 +1,1 @@
+"""Functions that run in environments of MiniStack and in this process alike."""
