@@ -10,7 +10,6 @@ import signal
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -220,10 +219,9 @@ async def _serve(arguments: Namespace, options: Options, sockets: Any, console: 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, _stopper(stop, number))
-    environ = {**options.environ}
 
     async def check(guard: Guard) -> None:
-        await _check_function(arguments.function, options, environ, guard)
+        await _check_function(arguments.function, options, guard)
 
     await run(options, sockets, console, stop, check)
 
@@ -237,9 +235,7 @@ def _stopper(stop: asyncio.Event, number: int) -> Any:
     return stop_or_leave
 
 
-async def _check_function(
-    target: str, options: Options, environ: Mapping[str, str], guard: Guard
-) -> None:
+async def _check_function(target: str, options: Options, guard: Guard) -> None:
     """Raise `WrongUse` if the function can't be one; a process that imports it finds out.
 
     Whatever else goes wrong there, or takes too long, its environments will tell.
@@ -248,7 +244,7 @@ async def _check_function(
 
     folder = options.function.folder
     command = [sys.executable, "-m", "mangum.cli.check", target, str(folder)]
-    environ = variables(options.function, "", environ)
+    environ = variables(options.function, "", options.environ)
     with tempfile.TemporaryFile() as said:
         process = Process(command, folder, environ, said, said)
         guard.watch(process.pid)

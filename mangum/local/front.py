@@ -81,9 +81,11 @@ class Front:
         body = await _read_body(receive, limit)
         if body is None:
             return  # the client has gone before it had sent everything
-        request = _request(scope, path.removeprefix(mount.prefix) or "/", body)
-        if self._sockets.is_management(path):
-            answer = await self._sockets.manage(_request(scope, path, body))
+        is_management = self._sockets.is_management(path)
+        seen = path if is_management else path.removeprefix(mount.prefix) or "/"
+        request = _request(scope, seen, body)
+        if is_management:
+            answer = await self._sockets.manage(request)
         elif not path.startswith("/"):  # `OPTIONS *`
             answer = self._refuse(request, mount, Trouble.NOT_FOUND, "it names no path")
         elif len(body) > limit:

@@ -22,7 +22,7 @@ from mangum.local.guard import Guard
 from mangum.local.journal import Journal
 from mangum.local.messages import Answer, Request
 from mangum.local.options import Options
-from mangum.local.pool import Pool
+from mangum.local.pool import Environment, Pool
 from mangum.local.record import Recorder
 from mangum.local.sandbox import Sandbox, Settings
 from mangum.local.websocket_api import MAX_SIZE, WebSocketAPI
@@ -101,8 +101,7 @@ def _parts(
     journal = Journal()
     journal.finished.append(console.finished)
     if options.record is not None:
-        recorder = Recorder(options.record, console.warn)
-        recorder.listen(journal)
+        Recorder(options.record, console.warn).listen(journal)
     with contextlib.closing(Guard()) as guard:
         pool = _pool(options, environ(options, sockets), guard, console)
         is_inline = options.make is not None
@@ -130,8 +129,6 @@ def _pool(options: Options, environ: Mapping[str, str], guard: Guard, console: C
         "all environments are busy, and a request waits: --concurrency allows more of them;"
         " a function that calls itself needs one for each of its calls"
     )
-    if options.make is not None:
-        return Pool(options.make, options.concurrency, lambda: console.warn(busy))
     settings = Settings(
         options.function, environ, options.timeout_s, options.memory_mb, options.enforce_memory
     )
@@ -143,11 +140,10 @@ def _pool(options: Options, environ: Mapping[str, str], guard: Guard, console: C
         console.warn(f"environment {sandbox.number} ended by itself, with exit code {exit_code}")
         pool.ended(sandbox)
 
-    pool = Pool(
-        lambda number: Sandbox(number, settings, guard, output, ended),
-        options.concurrency,
-        lambda: console.warn(busy),
-    )
+    def make(number: int) -> Environment:
+        return Sandbox(number, settings, guard, output, ended)
+
+    pool = Pool(options.make or make, options.concurrency, lambda: console.warn(busy))
     return pool
 
 
