@@ -115,6 +115,18 @@ def start_cold(run: Run, part: str) -> bool:
     return True
 
 
+def start_packaged(run: Run, part: str) -> bool:
+    """Cold starts from zips and layers; `False` if one can't be made or fails."""
+    from benchmarks import packaged  # which imports mangum
+
+    try:
+        packaged.run(run.pace == "quick", run.folder, run.python)
+    except packaged.FAILURES as exc:
+        _print_lines([f"{part}: {exc}"])
+        return False
+    return True
+
+
 def send_messages(run: Run, part: str) -> bool:
     """WebSocket messages beside boto3; `False` if something can't be measured."""
     try:
@@ -129,6 +141,7 @@ PARTS: dict[str, Callable[[Run, str], bool]] = {
     "main": compare,
     "instructions": count,
     "coldstart": start_cold,
+    "packaged": start_packaged,
     "functions": time_functions,
     "websockets": send_messages,
     "matrix": compare,

@@ -48,8 +48,12 @@ RECIPES = {
         project=True,
         alone=("tests/requirements-nodeps.txt",),
     ),
-    "bench": Recipe(requirements=("benchmarks/requirements.txt",), project=True, extras=("local",)),
+    "bench": Recipe(
+        requirements=("benchmarks/requirements.txt",), project=True, extras=("local", "package")
+    ),
     "upstream": Recipe(groups=("upstream",)),
+    "wheels": Recipe(groups=("wheels",)),
+    "layers": Recipe(groups=("wheels",), project=True, extras=("package",)),
     "examples": Recipe(
         requirements=("examples/requirements.txt",), project=True, extras=("local",)
     ),

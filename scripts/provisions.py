@@ -34,7 +34,8 @@ def provide() -> list[str]:
     if wanted and os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"installing {' '.join(wanted)}", flush=True)
         _apt_get("update", "-q")
-        _apt_get("install", "-q", "-y", "--no-install-recommends", *wanted)
+        for package in wanted:  # one that this system lacks must not take the others with it
+            _apt_get("install", "-q", "-y", "--no-install-recommends", package)
     return missing()
 
 

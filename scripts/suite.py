@@ -47,6 +47,7 @@ ONE_HALF = (
     "tests/browser",
     "tests/cli",
     "tests/local",
+    "tests/packaging",
     "tests/protocols/test_idle.py",
     *(
         f"tests/websockets/test_{name}.py"
@@ -76,10 +77,15 @@ ONE_RUN = (
 """What is between processes, and the same on every Python and for both halves: the run of the
 newest one's compiled half has it, which no measuring of coverage slows down."""
 
+OF_THE_LAYER = "tests/layer"  # a stage of its own has it, with the layer that it makes
+LAYER = HOME / "layer"
+
 TRACE = HOME / "trace"  # a copy of the tree, whose compiled half tells coverage the line it is on
 TRACED = ("tests/speedups", "tests/handlers", "tests/test_adapter.py")
 LEFT_BEHIND = (".*", "__pycache__", "*.egg-info", "*.so", "build", "dist", "site", "results")
 UPSTREAM = ("3.10", "3.11", "3.12", "3.13")  # the versions the published suite passes on
+
+COMPILED = "mangum._speedups.compiled"
 
 Run = Callable[..., int]
 
@@ -118,17 +124,20 @@ def lint(run: Run) -> int:
         run(tools / "ruff", "format", "--check", "."),
         run(tools / "cython-lint", *compiled, PATH=path),
         run(tools / "typos"),
+        run(tools / "python", ROOT / "scripts" / "lint_workflows.py"),
+        run(tools / "python", ROOT / "scripts" / "lock.py", "check"),
     ]
     return int(any(codes))
 
 
 def types(run: Run) -> int:
-    mypy = ensure("lint", default()).parent / "mypy"
+    python = ensure("lint", default())
     libraries = ensure("test", default())
-    codes = [
-        run(mypy, "--python-executable", libraries, "--python-version", version)
-        for version in (supported()[0], supported()[-1])
-    ]
+    mypy = (python.parent / "mypy", "--python-executable", libraries)
+    codes = [run(*mypy, "--python-version", it) for it in (supported()[0], supported()[-1])]
+    if can_compile(default()):  # what it really has, beside what its .pyi says
+        config = ("--mypy-config-file", ROOT / "scripts" / "stubtest.ini")
+        codes.append(run(python, "-m", "mypy.stubtest", *config, COMPILED))
     return int(any(codes))
 
 
@@ -144,7 +153,7 @@ def tests(interpreter: Interpreter, half: str, chosen: list[Interpreter]) -> Cal
     def body(run: Run) -> int:
         python = (ensure_compiled if half == "compiled" else ensure)("test", interpreter)
         is_first = half == ("compiled" if can_compile(interpreter) else "pure")
-        ignored: list[str] = []
+        ignored = [OF_THE_LAYER]
         if not (measured or (is_first and is_oldest and not is_newest)):
             ignored += ONE_HALF
         if not (is_first and is_newest):
@@ -192,6 +201,28 @@ def coverage(run: Run) -> int:
     return combined or run(*command, "report", *options, folder=folder, COVERAGE_FILE=data)
 
 
+def layer(chosen: list[Interpreter]) -> Callable[[Run], int]:
+    """The wheels, and the layer that is made of them, for some Pythons on both architectures."""
+
+    def body(run: Run) -> int:
+        if sys.platform != "linux":
+            raise NoCompiler("a layer can be made anywhere, but its wheels on Linux alone")
+        python, libraries = ensure("layers", default()), ensure("test", default())
+        shutil.rmtree(LAYER, ignore_errors=True)
+        versions = dict.fromkeys(it.version for it in (default(), chosen[-1]))
+        pythons = [word for version in versions for word in ("--python", version)]
+        common = (*pythons, "--output", LAYER, "--once")
+        code = run(python, ROOT / "scripts" / "wheels.py", "--brief", *common)
+        code = code or run(python, ROOT / "scripts" / "layers.py", "--wheels", LAYER, *common)
+        code = code or run(python, ROOT / "scripts" / "emulator.py")
+        if code:
+            return code
+        [made] = LAYER.glob("*-all.zip")
+        return run(libraries, "-m", "pytest", OF_THE_LAYER, MANGUM_LAYER=str(made))
+
+    return body
+
+
 def upstream(interpreter: Interpreter) -> Callable[[Run], int]:
     return lambda run: run(ROOT / "scripts" / "upstream-suite.sh", interpreter.path)
 
@@ -207,6 +238,7 @@ def stages(found: list[Interpreter], chosen: list[Interpreter]) -> dict[str, lis
     tracing = Stage(f"trace {default().version}", trace)
     return {
         "tests": testing,
+        "layer": [Stage("layer", layer(chosen))],
         "trace": [tracing],
         "types": [Stage("types", types)],
         "lint": [Stage("lint", lint)],

@@ -39,6 +39,7 @@ PARTS = {
     "aws": row("types exceptions"),
     "runtime": Row(ANYTHING),
     "local": Row(ANYTHING),
+    "packaging": row("local"),
     "cli": Row(ANYTHING),
     "_speedups": row(),
     "types": row(),

@@ -164,7 +164,9 @@ def test_wheel_needs_pybase64_alone(pure_source: Path) -> None:
 
 def test_each_extra_brings_what_it_names(pure_source: Path) -> None:
     metadata = metadata_in(wheel_in(pure_source))
-    assert metadata.get_all("Provides-Extra") == ["aws", "local", "orjson", "postgresql", "redis"]
+    assert metadata.get_all("Provides-Extra") == [
+        *("aws", "local", "orjson", "package", "postgresql", "redis"),
+    ]
     needed = metadata.get_all("Requires-Dist", [])
     assert [line for line in needed if "extra ==" in line] == [
         'boto3>=1.34; extra == "aws"',
@@ -174,6 +176,9 @@ def test_each_extra_brings_what_it_names(pure_source: Path) -> None:
         'watchfiles>=1.0; extra == "local"',
         'websockets>=16.0; extra == "local"',
         'orjson>=3.10; extra == "orjson"',
+        'cyclonedx-python-lib>=11.6; extra == "package"',
+        'pyelftools>=0.32; extra == "package"',
+        'uv>=0.9; extra == "package"',
         'asyncpg>=0.29; extra == "postgresql"',
         'redis>=7.2; extra == "redis"',
     ]

@@ -16,6 +16,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("mangum.cli.serve", "serve a function as Lambda and API Gateway do"),
     "invoke": ("mangum.cli.invoke", "run one event through a function and print the answer"),
     "event": ("mangum.cli.event", "print the event that a source makes of a request"),
+    "package": ("mangum.cli.package", "make the zip of a function, with its dependencies"),
+    "layer": ("mangum.cli.layer", "make a Lambda layer"),
     "coldstart": ("mangum.cli.coldstart", "measure what a cold start of a function costs"),
 }
 """Each verb with its module, which is imported only when the verb is used, and what it does.

@@ -7,22 +7,20 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import sys
-import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from mangum.cli.events import read_event, recognise
 from mangum.cli.load import locate
-from mangum.cli.measure import FAILED_STEP, PHASES, Failed, measure
+from mangum.cli.measure import FAILED_STEP, PHASES, Failed, Result, measure
 from mangum.cli.probe import InterpreterFailed, Plan, Variant, prepare
 from mangum.cli.report import as_json, as_svg, print_results
 from mangum.cli.sample import HTTP_EVENT
-from mangum.cli.usage import WRONG_USE, WrongUse, parse_environ, seconds
+from mangum.cli.signals import ended_by_signals
+from mangum.cli.usage import WRONG_USE, WrongUse, describe, parse_environ, seconds
 
 MEASURED, FAILED = 0, 1
 
@@ -39,8 +37,6 @@ Starts the function many times, each in a new process with Lambda's own runtime
 client (awslambdaric), calls it twice, and prints the time of its initialisation
 and of both calls, CPU time, memory, and what its imports cost."""
 
-EPILOG = "exit codes:\n{codes}\n\nexamples:\n{examples}"
-
 EXAMPLES = """\
   mangum coldstart main:handler
   mangum coldstart main:handler --compare ../other/main:handler
@@ -49,11 +45,7 @@ EXAMPLES = """\
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.description = DESCRIPTION
-    parser.epilog = EPILOG.format(
-        codes="\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items()),
-        examples=EXAMPLES,
-    )
+    describe(parser, DESCRIPTION, EXAMPLES, exit_codes=EXIT_CODES)
     add = parser.add_argument
     add("function", metavar="MODULE:HANDLER", help="the function; Lambda's MODULE.HANDLER does too")
     add("--app-dir", default=".", metavar="DIR", help="where the module is (default: here)")
@@ -100,17 +92,8 @@ def run(arguments: Namespace) -> int:
         _check_writable(Path(path))
     event = read_event(arguments.event) if arguments.event else HTTP_EVENT
     plan = Plan(_interpreter(arguments.python), _encode(event), arguments.runs, arguments.timeout)
-    failure: Failed | None = None
-    with _ended_by_signals(), _progress() as progress:
-        try:
-            variants, probes = prepare(_variants(arguments), plan)
-            results = asyncio.run(measure(variants, plan, probes, progress))
-        except InterpreterFailed as error:
-            raise WrongUse(str(error)) from None
-        except Failed as error:
-            failure = error
-    if failure is not None:
-        _print_failure(failure, default_event=not arguments.event)
+    results = measured(_variants(arguments), plan, default_event=not arguments.event)
+    if not results:
         return FAILED
     for result in results:
         if (result.status or 0) >= 400:
@@ -125,6 +108,23 @@ def run(arguments: Namespace) -> int:
     if arguments.svg:
         _write(arguments.svg, as_svg(results))
     return MEASURED
+
+
+def measured(variants: Sequence[Variant], plan: Plan, *, default_event: bool) -> list[Result]:
+    """Nothing if a function failed, which is printed. Raises `WrongUse`."""
+    failure: Failed | None = None
+    results: list[Result] = []
+    with ended_by_signals(), _progress() as progress:
+        try:
+            prepared, probes = prepare(variants, plan)
+            results = asyncio.run(measure(prepared, plan, probes, progress))
+        except InterpreterFailed as error:
+            raise WrongUse(str(error)) from None
+        except Failed as error:
+            failure = error
+    if failure is not None:
+        _print_failure(failure, default_event=default_event)
+    return results
 
 
 # --- the command line -----------------------------------------------------------------------------
@@ -188,24 +188,6 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     finally:
         if shown:
             print("\r" + " " * 30 + "\r", end="", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Lets the signals that end this process end its children first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {it: signal.signal(it, leave) for it in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print_failure(failure: Failed, *, default_event: bool) -> None:

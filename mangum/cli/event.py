@@ -9,7 +9,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from mangum.cli.answers import write_json
-from mangum.cli.usage import WrongUse
+from mangum.cli.usage import WrongUse, describe
 from mangum.local.messages import Deployment, Request
 from mangum.local.sources import MAX_EVENT_BYTES, SOURCES, NotRouted, Source
 
@@ -28,8 +28,6 @@ Print the event that a source makes of a request, as JSON.
 
 The request comes over TLS and, unless a header says otherwise, to example.org."""
 
-EPILOG = "sources:\n{sources}\n\nexamples:\n{examples}"
-
 EXAMPLES = """\
   mangum event http GET '/items?color=red' -H 'Accept: application/json' > event.json
   mangum event rest POST /prod/items --stage prod -d @item.json
@@ -40,10 +38,8 @@ _STAGE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.description = DESCRIPTION
-    parser.epilog = EPILOG.format(
-        sources="\n".join(f"  {name:<10} {source.phrase}" for name, source in SOURCES.items()),
-        examples=EXAMPLES,
+    describe(
+        parser, DESCRIPTION, EXAMPLES, sources={name: it.phrase for name, it in SOURCES.items()}
     )
     add = parser.add_argument
     add("source", metavar="SOURCE", choices=SOURCES, help="what sends the event, see below")

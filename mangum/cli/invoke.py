@@ -18,7 +18,7 @@ from mangum.cli.context import Context
 from mangum.cli.events import SOURCES, check_source, read_event, recognise
 from mangum.cli.load import load, split_target
 from mangum.cli.terminal import painter
-from mangum.cli.usage import WRONG_USE, WrongUse, seconds
+from mangum.cli.usage import WRONG_USE, WrongUse, describe, seconds
 from mangum.local.messages import Answer, BadAnswer
 
 ANSWERED, RAISED, CLIENT_ERROR, SERVER_ERROR = 0, 1, 4, 5
@@ -37,8 +37,6 @@ Call a Lambda function once with an event from a file, and print its answer.
 The function's logs and what it prints go to the standard error; the standard
 output holds the answer alone."""
 
-EPILOG = "sources:\n{sources}\n\nexit codes:\n{codes}\n\nexamples:\n{examples}"
-
 EXAMPLES = """\
   mangum invoke app:handler event.json
   mangum invoke app:handler event.json --raw | jq .headers
@@ -56,11 +54,12 @@ class FunctionFailed(Exception):
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.description = DESCRIPTION
-    parser.epilog = EPILOG.format(
-        sources="\n".join(f"  {name:<10} {phrase}" for name, (phrase, _) in SOURCES.items()),
-        codes="\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items()),
-        examples=EXAMPLES,
+    describe(
+        parser,
+        DESCRIPTION,
+        EXAMPLES,
+        sources={name: phrase for name, (phrase, _) in SOURCES.items()},
+        exit_codes=EXIT_CODES,
     )
     add = parser.add_argument
     add("function", metavar="MODULE:HANDLER", help="the function; Lambda's MODULE.HANDLER does too")

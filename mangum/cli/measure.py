@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import statistics
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
@@ -119,6 +120,9 @@ async def measure(
             if not runner.variant.bytecode:
                 _remove_bytecode(runner.pycache, found)
             progress(done := done + 1, total)
+        for runner in runners:
+            for package in runner.variant.packages:
+                _copy_bytecode(package.resolve(), runner.pycache)
         runs: list[list[_Run]] = [[] for _ in variants]
         imports: list[list[_Run]] = [[] for _ in variants]
         for turn in range(plan.runs + import_runs):
@@ -126,13 +130,14 @@ async def measure(
                 kind = runs if turn < plan.runs else imports
                 kind[index].append(await runners[index].run(importtime=kind is imports))
                 progress(done := done + 1, total)
+    installed = {name for found in probes for name in found.packages}
     return [
         Result(
             variant,
             found,
             _status(measured[-1].result),
             [run.sample for run in measured],
-            smallest([_charged(run, _names(variant, found)) for run in reported]),
+            smallest([_charged(run, _names(variant, found, installed)) for run in reported]),
         )
         for variant, found, measured, reported in zip(variants, probes, runs, imports, strict=True)
     ]
@@ -265,10 +270,21 @@ def _remove_bytecode(pycache: Path, found: Probe) -> None:
             path.unlink()
 
 
-def _names(variant: Variant, found: Probe) -> Names:
-    """Own is the function's module, and what lies beside it and was not installed."""
+def _copy_bytecode(folder: Path, pycache: Path) -> None:
+    """What lies in `__pycache__` within a package, to where Python looks for it here instead."""
+    for path in folder.rglob("__pycache__/*.pyc"):
+        copy = pycache.joinpath(*path.parent.parent.parts[1:], path.name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
+def _names(variant: Variant, found: Probe, installed: Collection[str]) -> Names:
+    """Own is the function's module, and what lies beside it and was not installed.
+
+    `installed` is what any variant knows to be: a package for Lambda does not tell it of itself.
+    """
     own = {variant.function.handler.partition(".")[0]}
-    known = {*found.standard_library, *found.packages}
+    known = {*found.standard_library, *(installed if variant.packages else found.packages)}
     own |= {path.name.partition(".")[0] for path in variant.function.folder.iterdir()} - known
     return Names(frozenset(found.standard_library), own)
 

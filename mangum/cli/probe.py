@@ -7,13 +7,16 @@ import os
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mangum.local.environment import FOREIGN, RUNTIME, Function
 
 TIMEOUT_S = 60  # an interpreter that takes longer hangs
 
 _PROBE = """
-import importlib.metadata, importlib.util, json, platform, sys, sysconfig
+import sys
+sys.dont_write_bytecode = True
+import importlib.metadata, importlib.util, json, platform, sysconfig
 found = {
     "implementation": platform.python_implementation(),
     "python": platform.python_version(),
@@ -47,7 +50,8 @@ class Variant:
     label: str
     function: Function
     environ: Mapping[str, str] = field(default_factory=dict)  # beside that of this process
-    bytecode: bool = True
+    bytecode: bool = True  # that which Python writes here for the function
+    packages: Sequence[Path] = ()  # folders whose own bytecode is deployed with them, and counts
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from mangum.cli.serving import (
     port,
     read_options,
 )
-from mangum.cli.usage import WRONG_USE, WrongUse, seconds, seconds_up_to
+from mangum.cli.usage import WRONG_USE, WrongUse, describe, seconds, seconds_up_to
 from mangum.local.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ Serve a Lambda function as AWS would: HTTP requests and WebSocket messages becom
 the events of a source, and go to execution environments that run the function
 with Lambda's own runtime client (awslambdaric)."""
 
-EPILOG = "sources:\n{sources}\n\nexamples:\n{examples}"
-
 EXAMPLES = """\
   mangum serve main:handler --reload
   mangum serve main:handler --source rest --stage prod --also url:8001 --also alb:/alb
@@ -55,10 +53,8 @@ EXAMPLES = """\
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.description = DESCRIPTION
-    parser.epilog = EPILOG.format(
-        sources="\n".join(f"  {name:<10} {source.phrase}" for name, source in SOURCES.items()),
-        examples=EXAMPLES,
+    describe(
+        parser, DESCRIPTION, EXAMPLES, sources={name: it.phrase for name, it in SOURCES.items()}
     )
     parser.add_argument(
         "function", metavar="MODULE:HANDLER", help="the function; Lambda's MODULE.HANDLER does too"

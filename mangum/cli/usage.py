@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 WRONG_USE = 2
 
@@ -19,6 +19,20 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise WrongUse(f"{message}; `{self.prog} --help` lists what can be given")
+
+
+def describe(parser: ArgumentParser, text: str, examples: str, **lists: Mapping[Any, str]) -> None:
+    """What `--help` says above the arguments and below: lists of things with their meanings.
+
+    `exit_codes={0: "made"}` stands under `exit codes:`.
+    """
+    parser.description = text
+    sections = []
+    for title, items in lists.items():
+        width = max(len(str(it)) for it in items)
+        lines = (f"  {it!s:<{width}}  {meaning}" for it, meaning in items.items())
+        sections.append("\n".join([f"{title.replace('_', ' ')}:", *lines]))
+    parser.epilog = "\n\n".join([*sections, f"examples:\n{examples}"])
 
 
 def seconds_up_to(limit_s: int) -> Callable[[str], float]:

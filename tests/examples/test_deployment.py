@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.examples.folders import EXAMPLES, HANDLER, NAMES, load, read, read_yaml, sources
+from mangum.packaging.application import collect
+from mangum.packaging.handlers import find_handler
+from tests.examples.folders import EXAMPLES, HANDLER, NAMES, read, read_yaml, sources
 
 FILES = ("template.yaml", "serverless.yml", "main.tf", "Dockerfile", "README.md")
 SOCKETS = ["chat", "django", "facade"]
@@ -74,6 +76,7 @@ def test_the_handler_that_the_files_name_exists(name: str) -> None:
     assert function(name)["Handler"] == HANDLER
     assert read_yaml(name, "serverless.yml")["functions"]["function"]["handler"] == HANDLER
     assert json.loads(command(name)) == [HANDLER]
+    assert (find_handler(EXAMPLES / name) or "").replace(":", ".") == HANDLER
     assert f'"{HANDLER}"' in read("terraform", "function/main.tf")
 
 
@@ -202,6 +205,14 @@ def test_serverless_files_have_known_keys_alone(name: str) -> None:
     assert re.fullmatch(r"[a-z][a-z-]*", document["service"])
 
 
+@every_example
+def test_the_package_that_is_deployed_is_the_one_that_is_told_to_make(name: str) -> None:
+    made = re.findall(r"^\$ mangum package .*-o (\S+)$", read("", "README.md"), re.MULTILINE)
+    assert set(made) == {read_yaml(name, "serverless.yml")["package"]["artifact"]}
+    terraform = read("terraform", "function/main.tf")
+    assert re.findall(r'"package" \{\n.*\n  default = "(\S+)"', terraform) == list(set(made))
+
+
 # --- Terraform ------------------------------------------------------------------------------------
 
 
@@ -272,9 +283,8 @@ def test_an_image_has_every_file_that_the_function_needs(name: str) -> None:
     assert [it for it in exact if not (EXAMPLES / name / it).exists()] == []
 
     folder = EXAMPLES / name
-    package = load(EXAMPLES / "package.py")
-    needed = {path.relative_to(folder).parts[0] for path in package.own_files(folder)}
-    not_of_the_function = {"demo.py"}
+    needed = {path.partition("/")[0] for path in collect(folder).files}
+    not_of_the_function = {"README.md", "demo.py", "events"}
     assert [
         it
         for it in needed - not_of_the_function

@@ -180,7 +180,7 @@ def test_doubtful_base64_is_read_as_the_library_reads_it(
         ("YQ==", b"a"),
         ("Y\nQ=\r\n=", b"a"),
         (" YQ== ", b"a"),
-        ("YQ==YQ==", b"a"),
+        ("YQ==YQ==", base64.b64decode("YQ==YQ==")),  # later releases read on after the padding
         ("YR==", b"a"),
         ("-_YQ==", b"a"),
         ("YQ", ValueError),

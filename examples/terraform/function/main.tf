@@ -1,4 +1,4 @@
-# A Lambda function with its role and its log. `python ../package.py .` makes the package.
+# A Lambda function with its role and its log. `mangum package -o build.zip` makes the package.
 
 terraform {
   required_version = ">= 1.5"

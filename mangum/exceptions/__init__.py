@@ -5,6 +5,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from mangum.exceptions.websocket import AWSError as AWSError
+    from mangum.exceptions.websocket import ConnectionGone as ConnectionGone
+    from mangum.exceptions.websocket import CredentialsError as CredentialsError
+    from mangum.exceptions.websocket import MessageRefused as MessageRefused
+    from mangum.exceptions.websocket import UnknownConnection as UnknownConnection
+    from mangum.exceptions.websocket import WebSocketClosed as WebSocketClosed
+    from mangum.exceptions.websocket import WebSocketError as WebSocketError
     from mangum.types import Response
 
 
@@ -76,32 +85,25 @@ class LifespanUnsupported(MangumError):
     `lifespan.startup`."""
 
 
-class WebSocketError(MangumError):
-    """A WebSocket connection is unknown, or the backend or the gateway failed to serve it."""
+_LAZY = (
+    "AWSError",
+    "ConnectionGone",
+    "CredentialsError",
+    "MessageRefused",
+    "UnknownConnection",
+    "WebSocketClosed",
+    "WebSocketError",
+)
+"""The errors of WebSockets and AWS, made at their first use: most functions never need them."""
 
 
-class UnknownConnection(WebSocketError):
-    """There is no record of a WebSocket connection: it has ended, or another backend has it."""
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mangum.exceptions import websocket
+
+    return getattr(websocket, name)
 
 
-class WebSocketClosed(MangumError):
-    """The application closed a WebSocket connection instead of accepting it."""
-
-
-class ConnectionGone(WebSocketError, ConnectionError):
-    """The client of a WebSocket connection is not there any more.
-
-    An `OSError`, as the ASGI specification asks of `send()`; frameworks turn it into a disconnect.
-    """
-
-
-class MessageRefused(WebSocketError, ValueError):
-    """A WebSocket message that API Gateway would refuse or corrupt: nothing of it was sent."""
-
-
-class AWSError(MangumError):
-    """A call of an AWS service failed: it can't be reached, or refuses the request."""
-
-
-class CredentialsError(AWSError):
-    """There are no AWS credentials, or they can't be loaded."""
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
