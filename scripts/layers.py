@@ -73,7 +73,7 @@ def check_extensions(layer: Layer, folder: Path) -> None:
     """Each target has a compiled half, and a base64 of its own."""
     for package in ("mangum/_speedups/compiled", "pybase64/_pybase64"):
         for target in layer.targets:
-            name = f"{package}.{target.cache_tag}-{target.machine}-linux-gnu.so"
+            name = package + target.extension_suffix
             path = folder / PREFIX / name
             fault = misfit(path, target) if path.is_file() else "is missing"
             if fault:

@@ -23,7 +23,7 @@ from mangum.packaging import interpreters
 from mangum.packaging.errors import CannotPackage
 from mangum.packaging.function import TASK, Plan, Staged, stage
 from mangum.packaging.interpreters import Interpreter
-from mangum.packaging.native import is_native
+from mangum.packaging.native import is_native, libraries
 from mangum.packaging.prune import LAMBDA_BOTO3
 from mangum.packaging.resolve import CannotResolve, Wanted, install
 from mangum.packaging.targets import ARCHITECTURES, Target
@@ -131,7 +131,8 @@ def check(handler: str, plan: Plan, staged: Staged, work: Path) -> Checked:
         )
     machine = machine_of(interpreter)
     folder, target = staged.folder, plan.target
-    if _has_extensions(folder) and (sys.platform != "linux" or machine != target.machine):
+    has_extensions = any(libraries(folder))
+    if has_extensions and (sys.platform != "linux" or machine != target.machine):
         folder, target = work / "here", _target(version, machine, plan)
         try:
             wanted = replace(plan.wanted, constraints=[*plan.wanted.constraints, *staged.pins])
@@ -158,10 +159,6 @@ def _target(version: str, machine: str, plan: Plan) -> Target:
         if is_native(path):
             raise NotChecked(f"{name} of the application can't be loaded on {machine}")
     return Target(version, names[machine])
-
-
-def _has_extensions(folder: Path) -> bool:
-    return any(path.is_file() and is_native(path) for path in folder.rglob("*.so*"))
 
 
 def lend(names: Sequence[str], plan: Plan, staged: Staged, target: Target, folder: Path) -> None:

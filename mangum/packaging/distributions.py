@@ -41,6 +41,12 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def required(line: str) -> str:
+    """The key of what a requirement asks for, `" httpx[http2]>=0.27"` → `"httpx"`; "" of none."""
+    name = re.match(r"\s*([A-Za-z0-9][\w.-]*)", line)
+    return canonical(name[1]) if name else ""
+
+
 def distributions(folder: Path) -> list[Distribution]:
     """Those in `folder`, by name. To be asked before anything is left out: RECORD tells it."""
     found = [_read(path, folder) for path in folder.glob("*.dist-info")]

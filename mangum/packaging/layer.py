@@ -8,8 +8,9 @@ a zip of its own.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,10 +155,7 @@ def _together(group: Sequence[Resolved]) -> list[Distribution]:
     merged: dict[tuple[str, str], Distribution] = {}
     for it in (each for one in group for each in one.distributions):
         known = merged.get((it.key, it.version), it)
-        files = sorted({*known.files, *it.files})
-        merged[it.key, it.version] = Distribution(
-            it.name, it.version, files, it.requires, it.license, it.home_page
-        )
+        merged[it.key, it.version] = replace(it, files=sorted({*known.files, *it.files}))
     return [merged[key] for key in sorted(merged)]
 
 
@@ -171,8 +169,7 @@ def _bills(group: Sequence[Resolved]) -> WheelBills:
 
 
 def _sum(parts: Iterable[LeftOut]) -> LeftOut:
-    total: LeftOut = {}
+    total: Counter[str] = Counter()
     for part in parts:
-        for reason, size in part.items():
-            total[reason] = total.get(reason, 0) + size
+        total.update(part)
     return total

@@ -27,10 +27,16 @@ def _magic(path: Path) -> bytes:
         return file.read(len(MAGIC))
 
 
+def libraries(folder: Path) -> Iterator[Path]:
+    """Those below it, by name."""
+    found = (it for it in sorted(folder.rglob("*.so*")) if it.is_file())
+    return (it for it in found if is_native(it))
+
+
 def check_extensions(folder: Path, target: Target) -> None:
     """Raise `CannotPackage` if a library in `folder` is none that the target can load."""
-    for path in sorted(folder.rglob("*.so*")):
-        fault = path.is_file() and is_native(path) and misfit(path, target)
+    for path in libraries(folder):
+        fault = misfit(path, target)
         if fault:
             name = path.relative_to(folder).as_posix()
             raise CannotPackage(f"{name} {fault}, which {target} can't load")

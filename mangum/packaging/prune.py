@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from mangum.packaging.distributions import Distribution, canonical
+from mangum.packaging.distributions import Distribution, required
 from mangum.packaging.uses import Modules, names_file, reads_stubs, used_tests
 
 BYTECODE = "bytecode of other versions"
@@ -161,9 +161,8 @@ def _modules(files: Mapping[str, Path]) -> Modules:
 
 
 def _name(requirement: str) -> str:
-    """`'httpx[http2]>=0.27; extra == "full"'` → `"httpx"`; "" of an extra's."""
-    name = re.match(r"[\w.-]+", requirement)
-    return canonical(name[0]) if name and "extra ==" not in requirement else ""
+    """The key of what is required; "" of what an extra alone requires."""
+    return "" if "extra ==" in requirement else required(requirement)
 
 
 def _remove(path: Path, reason: str, left_out: LeftOut) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mangum.packaging.distributions import canonical
+from mangum.packaging.distributions import canonical, required
 from mangum.packaging.errors import CannotPackage
 from mangum.packaging.targets import Target
 
@@ -74,8 +74,7 @@ def named(wanted: Wanted) -> set[str]:
     lines = [*wanted.requirements]
     for file in wanted.files:
         lines += _lines(file)
-    names = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in lines)
-    return {canonical(name[1]) for name in names if name}
+    return {key for key in map(required, lines) if key}
 
 
 def _lines(file: Path) -> list[str]:

@@ -59,6 +59,11 @@ class Target(NamedTuple):
         return f"cpython-{self.python.replace('.', '')}"
 
     @property
+    def extension_suffix(self) -> str:
+        """What an extension's name ends in: `".cpython-313-aarch64-linux-gnu.so"`."""
+        return f".{self.cache_tag}-{self.machine}-linux-gnu.so"
+
+    @property
     def uv_platform(self) -> str:
         """The newest that the runtime can load: `"aarch64-manylinux_2_34"`."""
         minor = max(minor for minor in UV_GLIBC if (2, minor) <= self.glibc)
